@@ -1,0 +1,30 @@
+/*
+ * Layer: base
+ * config.h - every build option, always defined, to 0 or 1 unless said otherwise.
+ *
+ * `make CONFIG="SMP=0 SHOW=0"` and `make lib CONFIG=...` pass them on the command line.
+ */
+#ifndef QUARRY_CONFIG_H
+#define QUARRY_CONFIG_H
+
+/* More than one CPU may run mm/: spinlocks spin, counts are locked.  0: interrupts off suffice. */
+#ifndef CONFIG_SMP
+#define CONFIG_SMP 1
+#endif
+
+/* The text reports (buddyinfo, zoneinfo, ...): mm/show.c. */
+#ifndef CONFIG_SHOW
+#define CONFIG_SHOW 1
+#endif
+
+/* The validators: mm/check.c. */
+#ifndef CONFIG_CHECK
+#define CONFIG_CHECK 1
+#endif
+
+/* Boot options page_poison=, init_on_alloc=, init_on_free=: mm/debug/page_poison.c. */
+#ifndef CONFIG_PAGE_POISON
+#define CONFIG_PAGE_POISON 1
+#endif
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * cmd_reports.c - commands that show the state of mm/.
+ *
+ * THEORY.  Every report is a function of mm/ that prints itself to a sink; a command hands it the
+ * monitor's.  What the reports say, and in which format, is theirs.
+ *
+ * CONTEXT.  The monitor's thread.
+ */
+#include <quarry/compiler.h>
+#include <quarry/errno.h>
+#include <quarry/limits.h>
+#include <quarry/mm.h>
+#include <quarry/monitor.h>
+#include <quarry/pgtable.h>
+
+/* A command without arguments that prints one report. */
+#define REPORT_COMMAND(name, show, help)                                 \
+	static QAPI int cmd_##name(struct out *o, int argc, char **argv) \
+	{                                                                \
+		(void)argv;                                              \
+		if (argc != 1)                                           \
+			return -EINVAL;                                  \
+		show(o);                                                 \
+		return 0;                                                \
+	}                                                                \
+	MONITOR_COMMAND(name, "", help, cmd_##name)
+
+REPORT_COMMAND(memblock, memblock_show, "RAM and reservations by name, from before the pages");
+REPORT_COMMAND(meminfo, meminfo_show, "memory in kB, as /proc/meminfo");
+REPORT_COMMAND(buddyinfo, buddyinfo_show, "free blocks by zone and order, as /proc/buddyinfo");
+REPORT_COMMAND(zoneinfo, zoneinfo_show, "zones, watermarks, per-CPU lists, as /proc/zoneinfo");
+REPORT_COMMAND(pagetypeinfo, pagetypeinfo_show, "free blocks by mobility, as /proc/pagetypeinfo");
+REPORT_COMMAND(limits, limits_show, "largest requests, limits of zones, address map");
+
+static QAPI int cmd_page(struct out *o, int argc, char **argv)
+{
+	pfn_t pfn;
+	int err;
+
+	if (argc != 2)
+		return -EINVAL;
+	err = monitor_parse_pfn(argv[1], &pfn);
+	if (err)
+		return err;
+	page_show(o, pfn_to_page(pfn));
+	return 0;
+}
+MONITOR_COMMAND(page, "<pfn|0xVA|pa:0xPA>", "what is known about a page frame", cmd_page);
+
+static QAPI int cmd_pt(struct out *o, int argc, char **argv)
+{
+	unsigned long va;
+
+	if (argc != 2 || monitor_parse_ulong(argv[1], &va))
+		return -EINVAL;
+	pgtable_show(o, va);
+	return 0;
+}
+MONITOR_COMMAND(pt, "<0xVA>", "walk the page tables to an address", cmd_pt);

@@ -1,0 +1,293 @@
+/*
+ * page_alloc.c - the buddy allocator: runs of 2^order page frames, naturally aligned.
+ *
+ * THEORY.  A zone's frames are cut into blocks.  A free block of order k starts at a pfn divisible
+ * by 2^k; its buddy is the block at (pfn ^ 2^k).  Two free buddies of equal order never coexist:
+ * freeing merges them at once (B1).  Alignment makes the buddy a pure function of the pfn, so no
+ * block needs a header, and a free costs at most MAX_ORDER merges.  Only a block's head page is
+ * ever looked at or written: the cost does not depend on the block's size.
+ *
+ * A zone may start and end anywhere.  mem_map has a struct page for every possible buddy, and a
+ * buddy in another zone, in a hole or reserved does not carry this zone's number together with
+ * PG_buddy and the right order, which is one compare.
+ *
+ * MOBILITY.  Unmovable pages scattered over all memory would make large blocks impossible for ever.
+ * So each pageblock (the largest block) has a mobility, and its free blocks are on the lists of
+ * that mobility.  A request takes from its own lists; when they are empty it steals: the
+ * largest free block of another mobility, because then it will not have to come back soon.  If
+ * that makes the thief own at least half of the pageblock, the whole pageblock, its other free
+ * blocks included, changes its mobility.  The smallest possible block is stolen last.
+ *
+ * STATE.  struct zone: free_area[order].list[mobility], nr_free, nonempty[mobility].  A free
+ * block's head is linked by page->lru and carries PG_buddy, its order and the mobility of its list.
+ *
+ * INVARIANTS, all checked by zone_check():
+ *   B1  no two free buddies of one order (except at the largest order);
+ *   B2  PG_buddy is set if and only if the page heads a block on a list, of the order and mobility
+ *       in its flags, which is the pageblock's mobility;
+ *   B3  zone->nr_free is the sum over free blocks of 2^order, in pages, and nr_blocks counts them;
+ *   B4  nonempty has exactly the bits of the lists that are not empty;
+ *   B5  free pages have count 0 and no PG_ bit but their head's PG_buddy.
+ *
+ * LOCKING.  zone->lock (irq-safe, a leaf: no lock is taken under it) guards all of the above.
+ *
+ * CONTEXT.  Any.
+ *
+ * NOT HERE.  Zone choice and watermarks: zonelist.c.  Per-CPU lists: pcp.c.  Poisoning: debug/.
+ *
+ * SOURCES.  Knowlton, "A fast storage allocator", CACM 8(10), 1965; Knuth, TAOCP 1, sec. 2.5;
+ * Gorman and Whitcroft, "Supporting the allocation of large contiguous regions of memory", OLS
+ * 2007.
+ */
+#include <quarry/align.h>
+#include <quarry/bits.h>
+#include <quarry/mm.h>
+
+#include "internal.h"
+
+struct zone zones[NR_ZONES];
+
+__init QAPI void zone_init(struct zone *z, enum zone_type type, const char *name, pfn_t start,
+			   pfn_t end)
+{
+	z->name = name;
+	z->type = type;
+	z->start_pfn = start;
+	z->nr_spanned = end > start ? end - start : 0;
+	spin_lock_init(&z->lock);
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++)
+			list_init(&z->free_area[order].list[mob]);
+	}
+}
+
+/* ---- blocks on lists -------------------------------------------------------------------- */
+
+static void block_link(struct zone *z, struct page *page, unsigned int order, enum mobility mob)
+	__must_hold(z->lock)
+{
+	struct free_area *area = &z->free_area[order];
+
+	block_mark(page, order, mob);
+	page->flags |= PG_buddy;
+	list_add(&page->lru, &area->list[mob]);
+	area->nr_blocks[mob]++;
+	z->nonempty[mob] |= 1u << order;
+}
+
+static void block_unlink(struct zone *z, struct page *page, unsigned int order) __must_hold(z->lock)
+{
+	enum mobility mob = block_mobility(page);
+	struct free_area *area = &z->free_area[order];
+
+	list_del(&page->lru);
+	page->flags &= ~(unsigned long)PG_buddy;
+	if (--area->nr_blocks[mob] == 0)
+		z->nonempty[mob] &= ~(1u << order);
+}
+
+/* ---- giving back ------------------------------------------------------------------------ */
+
+/* Is the buddy of the block of @order at @pfn a free block of the same order in the same zone? */
+static bool buddy_free(const struct zone *z, pfn_t pfn, unsigned int order, struct page **buddy)
+{
+	const unsigned long mask = PG_buddy | PG_ZONE_MASK | PG_ORDER_MASK;
+	unsigned long want = PG_buddy | (unsigned long)z->type << PG_ZONE_SHIFT |
+			     (unsigned long)order << PG_ORDER_SHIFT;
+
+	*buddy = pfn_to_page(pfn ^ (1ul << order));
+	return ((*buddy)->flags & mask) == want;
+}
+
+static void give(struct zone *z, struct page *page) __must_hold(z->lock)
+{
+	pfn_t pfn = page_to_pfn(page);
+	unsigned int order = block_order(page);
+	struct page *buddy;
+
+	z->nr_free += 1ul << order;
+	while (order < MAX_ORDER - 1 && buddy_free(z, pfn, order, &buddy)) {
+		block_unlink(z, buddy, order);
+		pfn &= ~(1ul << order); /* the merged block starts at the lower half */
+		order++;
+	}
+	block_link(z, pfn_to_page(pfn), order, pageblock_get(pfn));
+}
+
+QAPI void zone_give_blocks(struct zone *z, unsigned int nr, struct page **blocks)
+{
+	unsigned long flags = spin_lock_irqsave(&z->lock);
+
+	for (unsigned int i = 0; i < nr; i++)
+		give(z, blocks[i]);
+	spin_unlock_irqrestore(&z->lock, flags);
+}
+
+/* ---- taking ----------------------------------------------------------------------------- */
+
+/* Cut @page, a block of order @have, down to @want: each upper half goes back to a list. */
+static void cut(struct zone *z, struct page *page, unsigned int have, unsigned int want,
+		enum mobility mob) __must_hold(z->lock)
+{
+	while (have > want) {
+		have--;
+		block_link(z, page + (1ul << have), have, mob);
+	}
+}
+
+/* The smallest sufficient block of @mob's lists, or NULL. */
+static struct page *take_own(struct zone *z, unsigned int order, enum mobility mob)
+	__must_hold(z->lock)
+{
+	unsigned int orders = z->nonempty[mob] >> order;
+	unsigned int have;
+	struct page *page;
+
+	if (!orders)
+		return NULL;
+	have = order + bit_lowest(orders);
+	page = list_first_entry(&z->free_area[have].list[mob], struct page, lru);
+	block_unlink(z, page, have);
+	cut(z, page, have, order, mob);
+	return page;
+}
+
+/* Number of free pages in the pageblock at @start. */
+static unsigned long pageblock_nr_free(pfn_t start)
+{
+	unsigned long nr = 0, step;
+
+	for (pfn_t pfn = start; pfn < start + PAGEBLOCK_NR_PAGES; pfn += step) {
+		const struct page *page = pfn_to_page(pfn);
+		bool free = page->flags & PG_buddy;
+
+		step = free ? 1ul << block_order(page) : 1;
+		nr += free ? step : 0;
+	}
+	return nr;
+}
+
+/* Move every free block of the pageblock at @start to the lists of @mob. */
+static void pageblock_move(struct zone *z, pfn_t start, enum mobility mob) __must_hold(z->lock)
+{
+	unsigned long step;
+
+	for (pfn_t pfn = start; pfn < start + PAGEBLOCK_NR_PAGES; pfn += step) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int order = block_order(page);
+
+		step = 1;
+		if (!(page->flags & PG_buddy))
+			continue;
+		step = 1ul << order;
+		block_unlink(z, page, order);
+		block_link(z, page, order, mob);
+	}
+	pageblock_set(start, mob);
+	z->nr_block_moves++;
+}
+
+/*
+ * Make the pageblock around @page @mob's own if at least half of it is free.  One that two zones
+ * share stays movable: its byte is not under one lock.
+ */
+static void claim_pageblock(struct zone *z, const struct page *page, enum mobility mob)
+	__must_hold(z->lock)
+{
+	pfn_t start = ALIGN_DOWN(page_to_pfn(page), PAGEBLOCK_NR_PAGES);
+
+	if (page_zone(pfn_to_page(start)) != z ||
+	    page_zone(pfn_to_page(start + PAGEBLOCK_NR_PAGES - 1)) != z)
+		return;
+	if (pageblock_nr_free(start) >= PAGEBLOCK_NR_PAGES / 2)
+		pageblock_move(z, start, mob);
+}
+
+/* Whom to steal from, in this order: unmovable and reclaimable pages hurt each other less. */
+static const unsigned char victims[NR_MOBILITIES][NR_MOBILITIES - 1] = {
+	[MOB_UNMOVABLE] = { MOB_RECLAIMABLE, MOB_MOVABLE },
+	[MOB_RECLAIMABLE] = { MOB_UNMOVABLE, MOB_MOVABLE },
+	[MOB_MOVABLE] = { MOB_RECLAIMABLE, MOB_UNMOVABLE },
+};
+
+/* The largest free block of another mobility that suffices, or NULL. */
+static struct page *largest_victim(struct zone *z, unsigned int order, enum mobility mob)
+	__must_hold(z->lock)
+{
+	int best = -1;
+	enum mobility from = mob;
+
+	for (unsigned int i = 0; i < NR_MOBILITIES - 1; i++) {
+		unsigned int orders = z->nonempty[victims[mob][i]] >> order;
+
+		if (orders && (int)bit_highest(orders) > best) {
+			best = (int)bit_highest(orders);
+			from = (enum mobility)victims[mob][i];
+		}
+	}
+	if (best < 0)
+		return NULL;
+	return list_first_entry(&z->free_area[order + (unsigned int)best].list[from], struct page,
+				lru);
+}
+
+static struct page *steal(struct zone *z, unsigned int order, enum mobility mob)
+	__must_hold(z->lock)
+{
+	struct page *page = largest_victim(z, order, mob);
+	unsigned int have;
+
+	if (!page)
+		return NULL;
+	z->nr_steals++;
+	claim_pageblock(z, page, mob);
+	have = block_order(page);
+	block_unlink(z, page, have);
+	cut(z, page, have, order, block_mobility(page));
+	return page;
+}
+
+QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
+				   unsigned long floor, unsigned int nr, struct page **blocks)
+{
+	unsigned long flags = spin_lock_irqsave(&z->lock);
+	unsigned int taken = 0;
+
+	while (taken < nr && z->nr_free >= floor + (1ul << order)) {
+		struct page *page = take_own(z, order, mob);
+
+		if (!page)
+			page = steal(z, order, mob);
+		if (!page)
+			break;
+		z->nr_free -= 1ul << order;
+		block_mark(page, order, mob);
+		blocks[taken++] = page;
+	}
+	spin_unlock_irqrestore(&z->lock, flags);
+	return taken;
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+QAPI void zone_count_blocks(struct zone *z, unsigned long nr[NR_MOBILITIES])
+{
+	pfn_t pfn = z->start_pfn;
+
+	for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++)
+		nr[mob] = 0;
+	while (pfn < zone_end_pfn(z)) {
+		nr[pageblock_get(pfn)]++;
+		pfn = ALIGN_DOWN(pfn, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+	}
+}
+
+QAPI unsigned long nr_free_pages(void)
+{
+	unsigned long nr = 0;
+	struct zone *z;
+
+	for_each_zone(z)
+		nr += READ_ONCE(z->nr_free);
+	return nr;
+}

@@ -1,0 +1,99 @@
+/*
+ * reclaim.c - getting memory back: caches that can shrink, and the per-CPU lists.
+ *
+ * THEORY.  The page allocator knows no cache.  Whoever keeps memory that it could do without
+ * registers a shrinker; when a request that may wait finds nothing, one round asks each shrinker
+ * for pages and then empties every CPU's lists, because blocks that are scattered over those cannot
+ * merge.
+ *
+ * Shrinkers allocate and free themselves.  So the thread that runs a round carries PF_MEMALLOC: its
+ * own requests may take all reserves and never start another round.
+ *
+ * STATE.  shrinkers, in the order of registration.
+ *
+ * INVARIANTS.  R1: a round never nests in itself.
+ *
+ * LOCKING.  shrinkers_lock guards the list; it is not held while a shrinker runs, so one that is
+ * being unregistered must not be running: its owner's duty.
+ *
+ * CONTEXT.  A thread that may sleep.
+ *
+ * NOT HERE.  When to reclaim: zonelist.c.  The background thread itself: the kernel's.
+ */
+#include <quarry/env.h>
+#include <quarry/mm.h>
+#include <quarry/shrinker.h>
+#include <quarry/spinlock.h>
+
+#include "internal.h"
+
+static LIST_HEAD(shrinkers);
+static spinlock_t shrinkers_lock = SPINLOCK_INIT;
+
+QAPI void shrinker_register(struct shrinker *s)
+{
+	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
+
+	list_add_tail(&s->link, &shrinkers);
+	spin_unlock_irqrestore(&shrinkers_lock, flags);
+}
+
+QAPI void shrinker_unregister(struct shrinker *s)
+{
+	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
+
+	list_del(&s->link);
+	spin_unlock_irqrestore(&shrinkers_lock, flags);
+}
+
+/* The shrinker behind @s, or the first one; NULL at the end. */
+static struct shrinker *next_shrinker(const struct shrinker *s)
+{
+	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
+	struct list_head *next = s ? s->link.next : shrinkers.next;
+
+	spin_unlock_irqrestore(&shrinkers_lock, flags);
+	return next == &shrinkers ? NULL : list_entry(next, struct shrinker, link);
+}
+
+QAPI unsigned long reclaim_round(unsigned long nr, gfp_t gfp)
+{
+	struct env_task *task = env_current();
+	unsigned long freed = 0;
+
+	might_sleep();
+	BUG_ON(task->flags & PF_MEMALLOC);
+	task->flags |= PF_MEMALLOC;
+	for (struct shrinker *s = next_shrinker(NULL); s; s = next_shrinker(s))
+		freed += s->shrink(s, nr, gfp);
+	task->flags &= ~PF_MEMALLOC;
+	mm_quiesce();
+	return freed;
+}
+
+static unsigned long pages_below_high(void)
+{
+	unsigned long nr = 0;
+	struct zone *z;
+
+	for_each_zone(z) {
+		unsigned long nr_free = READ_ONCE(z->nr_free);
+
+		if (nr_free < z->watermark[WMARK_HIGH])
+			nr += z->watermark[WMARK_HIGH] - nr_free;
+	}
+	return nr;
+}
+
+QAPI unsigned long reclaim_background(void)
+{
+	unsigned long freed = 0, round, wanted;
+
+	while ((wanted = pages_below_high()) != 0) {
+		round = reclaim_round(wanted, GFP_KERNEL);
+		freed += round;
+		if (!round)
+			break;
+	}
+	return freed;
+}

@@ -1,0 +1,231 @@
+/*
+ * percpu_stack.c - the stacks of the per-CPU lists, interrupted at each of their instructions.
+ *
+ * THEORY.  A pop or push is a restartable sequence: interrupted anywhere before its last
+ * instruction, it starts again.  The port can step through one and call a function in interrupt
+ * context at the n-th instruction; that function pops, pushes, or empties the stack.  Whatever it
+ * does, each object must be afterwards where one of the two operations left it: in the stack, in
+ * the hands of the interrupted operation, or in those of the interrupting one; once.
+ *
+ * STATE.  The stack under test, a per-CPU variable; what the interruption got.
+ */
+#include <quarry/asm/restart.h>
+#include <quarry/env.h>
+#include <quarry/ktest.h>
+#include <quarry/percpu.h>
+
+#define NR_OBJECTS 4u
+#define LIMIT      3u
+#define MAX_NTH    64u /* more instructions than any sequence has */
+
+static DEFINE_PER_CPU(struct percpu_stack, stack);
+
+static int objects[NR_OBJECTS];
+
+/* A stack of @limit places with the first @nr objects, the last one on top. */
+static void setup(unsigned int nr, unsigned int limit)
+{
+	struct percpu_stack *s = this_cpu_ptr(&stack);
+
+	s->nr = 0;
+	s->limit = limit;
+	for (unsigned int i = 0; i < nr; i++)
+		s->slot[s->nr++] = &objects[i];
+}
+
+KTEST(percpu_stack, the_object_pushed_last_is_popped_first)
+{
+	setup(0, LIMIT);
+	for (unsigned int i = 0; i < LIMIT; i++)
+		EXPECT_TRUE(t, percpu_stack_push(&stack, &objects[i]));
+	for (unsigned int i = LIMIT; i-- > 0;)
+		EXPECT_EQ(t, &objects[i], percpu_stack_pop(&stack));
+}
+
+KTEST(percpu_stack, an_empty_stack_gives_null)
+{
+	setup(0, LIMIT);
+	EXPECT_EQ(t, NULL, percpu_stack_pop(&stack));
+	EXPECT_EQ(t, NULL, percpu_stack_pop(&stack));
+	EXPECT_EQ(t, 0, this_cpu_ptr(&stack)->nr);
+}
+
+KTEST(percpu_stack, a_push_beyond_the_limit_is_refused)
+{
+	setup(LIMIT, LIMIT);
+	EXPECT_FALSE(t, percpu_stack_push(&stack, &objects[LIMIT]));
+	EXPECT_EQ(t, LIMIT, this_cpu_ptr(&stack)->nr);
+	EXPECT_EQ(t, &objects[LIMIT - 1], percpu_stack_pop(&stack));
+	EXPECT_TRUE(t, percpu_stack_push(&stack, &objects[LIMIT]));
+}
+
+KTEST(percpu_stack, a_limit_of_0_switches_the_stack_off)
+{
+	setup(0, 0);
+	EXPECT_FALSE(t, percpu_stack_push(&stack, &objects[0]));
+	EXPECT_EQ(t, NULL, percpu_stack_pop(&stack));
+}
+
+KTEST(percpu_stack, a_stack_can_fill_all_its_slots)
+{
+	setup(0, PERCPU_STACK_SLOTS);
+	for (unsigned int i = 0; i < PERCPU_STACK_SLOTS; i++)
+		EXPECT_TRUE(t, percpu_stack_push(&stack, &objects[i % NR_OBJECTS]));
+	EXPECT_FALSE(t, percpu_stack_push(&stack, &objects[0]));
+	for (unsigned int i = PERCPU_STACK_SLOTS; i-- > 0;)
+		EXPECT_EQ(t, &objects[i % NR_OBJECTS], percpu_stack_pop(&stack));
+}
+
+/* ---- interrupted ---------------------------------------------------------------------------- */
+
+static struct {
+	void *popped[NR_OBJECTS]; /* by the interruption */
+	unsigned int nr_popped;
+	void *to_push; /* NULL: it pushes nothing */
+	bool pushed;
+	bool in_interrupt, could_sleep;
+} interruption;
+
+static QAPI void interrupt_nothing(void)
+{
+	interruption.in_interrupt = in_interrupt();
+	interruption.could_sleep = env_can_sleep();
+}
+
+static QAPI void interrupt_pop(void)
+{
+	interruption.popped[interruption.nr_popped++] = percpu_stack_pop(&stack);
+}
+
+static QAPI void interrupt_push(void)
+{
+	interruption.pushed = percpu_stack_push(&stack, interruption.to_push);
+}
+
+static QAPI void interrupt_pop_then_push(void)
+{
+	interrupt_pop();
+	interrupt_push();
+}
+
+static QAPI void interrupt_empty(void)
+{
+	void *obj;
+
+	while ((obj = percpu_stack_pop(&stack)) != NULL)
+		interruption.popped[interruption.nr_popped++] = obj;
+}
+
+typedef QAPI void (*interruption_fn)(void);
+
+static const interruption_fn interruptions[] = {
+	interrupt_nothing, interrupt_pop, interrupt_push, interrupt_pop_then_push, interrupt_empty,
+};
+
+static unsigned int where[NR_OBJECTS]; /* how many places each object was found in */
+
+static void found(struct ktest *t, void *obj)
+{
+	unsigned long i = (unsigned long)((int *)obj - objects);
+
+	if (!obj)
+		return;
+	ASSERT_TRUE(t, i < NR_OBJECTS);
+	where[i]++;
+}
+
+/* Each of the objects of [0, nr) is in one place, and the others are in none. */
+static void expect_each_once(struct ktest *t, unsigned int nr, void *popped)
+{
+	struct percpu_stack *s = this_cpu_ptr(&stack);
+
+	for (unsigned int i = 0; i < NR_OBJECTS; i++)
+		where[i] = 0;
+	found(t, popped);
+	for (unsigned int i = 0; i < interruption.nr_popped; i++)
+		found(t, interruption.popped[i]);
+	for (unsigned int i = 0; i < s->nr; i++)
+		found(t, s->slot[i]);
+	for (unsigned int i = 0; i < NR_OBJECTS; i++)
+		EXPECT_EQ(t, i < nr, where[i]);
+}
+
+static void prepare_interruption(void *to_push)
+{
+	__builtin_memset(&interruption, 0, sizeof(interruption));
+	interruption.to_push = to_push;
+}
+
+/* A pop from a stack of @nr, interrupted at every instruction in turn; how many there are. */
+static unsigned int pop_interrupted_by(struct ktest *t, interruption_fn fn, unsigned int nr)
+{
+	for (unsigned int nth = 1; nth < MAX_NTH; nth++) {
+		void *extra = &objects[nr], *popped;
+		bool hit;
+
+		setup(nr, LIMIT);
+		prepare_interruption(extra);
+		popped = restart_step_pop(&stack, nth, &hit, fn);
+		if (!hit)
+			return nth - 1;
+		expect_each_once(t, nr + interruption.pushed, popped);
+		/* It starts again: it sees what the interruption left on top. */
+		if (interruption.pushed)
+			EXPECT_EQ(t, extra, popped);
+	}
+	return MAX_NTH;
+}
+
+KTEST(percpu_stack, a_pop_interrupted_at_any_instruction_neither_loses_nor_doubles_an_object)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(interruptions); i++)
+		for (unsigned int nr = 1; nr <= 3; nr++) {
+			unsigned int nr_insns = pop_interrupted_by(t, interruptions[i], nr);
+
+			EXPECT_GE(t, 3, nr_insns);
+			EXPECT_LE(t, MAX_NTH - 1, nr_insns);
+		}
+}
+
+/* A push to a stack of @nr, interrupted; objects[nr] is pushed by it, the next one meanwhile. */
+static unsigned int push_interrupted_by(struct ktest *t, interruption_fn fn, unsigned int nr)
+{
+	for (unsigned int nth = 1; nth < MAX_NTH; nth++) {
+		bool hit, pushed;
+
+		setup(nr, LIMIT);
+		prepare_interruption(nr + 1 < NR_OBJECTS ? &objects[nr + 1] : NULL);
+		pushed = restart_step_push(&stack, &objects[nr], nth, &hit, fn);
+		if (!hit)
+			return nth - 1;
+		/* What was refused is still its owner's. */
+		expect_each_once(t, nr + 1 + interruption.pushed, pushed ? NULL : &objects[nr]);
+		EXPECT_LE(t, LIMIT, this_cpu_ptr(&stack)->nr);
+	}
+	return MAX_NTH;
+}
+
+KTEST(percpu_stack, a_push_interrupted_at_any_instruction_neither_loses_nor_doubles_an_object)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(interruptions); i++)
+		for (unsigned int nr = 0; nr <= 2; nr++) {
+			unsigned int nr_insns = push_interrupted_by(t, interruptions[i], nr);
+
+			EXPECT_GE(t, 3, nr_insns);
+			EXPECT_LE(t, MAX_NTH - 1, nr_insns);
+		}
+}
+
+KTEST(percpu_stack, the_interruption_runs_in_interrupt_context)
+{
+	bool hit;
+
+	setup(1, LIMIT);
+	prepare_interruption(NULL);
+	EXPECT_EQ(t, &objects[0], restart_step_pop(&stack, 1, &hit, interrupt_nothing));
+	EXPECT_TRUE(t, hit);
+	EXPECT_TRUE(t, interruption.in_interrupt);
+	EXPECT_FALSE(t, interruption.could_sleep);
+	EXPECT_FALSE(t, in_interrupt());
+	EXPECT_TRUE(t, env_can_sleep());
+}

@@ -1,0 +1,108 @@
+/*
+ * pgtable_oom.c - changing a part of a large page when there is no page for the table it needs.
+ *
+ * THEORY.  Everything is taken from the page allocator, then each call that must split is made: it
+ * has to say -ENOMEM and leave the large page as it was.  Nothing of the page is touched meanwhile.
+ */
+#include "helpers.h"
+
+#include <quarry/errno.h>
+#include <quarry/ktest.h>
+#include <quarry/mm.h>
+#include <quarry/pgtable.h>
+#include <quarry/port.h>
+
+/* The highest large page of the direct map; 0 when there is none. */
+static uintptr_t some_large_page(void)
+{
+	size_t size = 1ul << pt_shift(1);
+	uintptr_t va = mm_layout.high_memory & ~(size - 1);
+	struct pt_walk w;
+
+	while (va > PAGE_OFFSET) {
+		va -= size;
+		pgtable_walk(va, &w);
+		if (w.present && w.level == 1)
+			return va;
+	}
+	return 0;
+}
+
+KTEST_NEEDS(pgtable, a_large_page_that_cannot_be_split_is_left_as_it_was, .features = KTEST_PSE,
+	    .ram_mib = 12, .zones = KTEST_ZONE_NORMAL)
+{
+	uintptr_t va = some_large_page();
+	unsigned long nr_tables = pgtable_nr_pages();
+	struct pt_walk before, after;
+	HOARD(rest);
+
+	ASSERT_NE(t, 0, va);
+	pgtable_walk(va, &before);
+	hoard_machine(&rest);
+	EXPECT_ERR(t, -ENOMEM, pgtable_unmap(va, PAGE_SIZE));
+	EXPECT_ERR(t, -ENOMEM, pgtable_protect(va, PAGE_SIZE, PROT_KERNEL_RO));
+	EXPECT_ERR(t, -ENOMEM, set_memory_ro(va, 1));
+	EXPECT_ERR(t, -ENOMEM, set_memory_rw(va, 1));
+	EXPECT_ERR(t, -ENOMEM, set_memory_np(va, 1));
+	hoard_free(&rest);
+	pgtable_walk(va, &after);
+	EXPECT_EQ(t, pte_raw(before.pte), pte_raw(after.pte));
+	EXPECT_EQ(t, 1, after.level);
+	EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
+}
+
+/* How many pages of the block are mapped, each to its own frame. */
+static unsigned long nr_mapped(const struct page *block, unsigned long nr_pages)
+{
+	uintptr_t va = (uintptr_t)page_address(block);
+	unsigned long nr = 0;
+	struct pt_walk w;
+
+	for (unsigned long i = 0; i < nr_pages; i++) {
+		pgtable_walk(va + i * PAGE_SIZE, &w);
+		nr += w.present && w.pa == page_to_phys(block + i);
+	}
+	return nr;
+}
+
+KTEST_NEEDS(pgtable, a_whole_large_page_that_was_taken_away_comes_back_in_full,
+	    .zones = KTEST_ZONE_NORMAL)
+{
+	struct page *block = alloc_pages(GFP_KERNEL, MAX_ORDER - 1);
+	const unsigned long nr_pages = 1ul << (MAX_ORDER - 1);
+	uintptr_t va;
+
+	if (!block)
+		return;
+	va = (uintptr_t)page_address(block);
+	EXPECT_EQ(t, 0, set_memory_np(va, nr_pages));
+	EXPECT_EQ(t, 0, nr_mapped(block, nr_pages));
+	EXPECT_EQ(t, 0, set_memory_rw(va, nr_pages));
+	EXPECT_EQ(t, nr_pages, nr_mapped(block, nr_pages));
+	EXPECT_EQ(t, 0, probe_write((void *)(va + (nr_pages - 1) * PAGE_SIZE), 1));
+	__free_pages(block, MAX_ORDER - 1);
+}
+
+KTEST_NEEDS(pgtable, a_large_page_comes_back_in_full_or_not_at_all, .features = KTEST_PSE,
+	    .ram_mib = 60, .zones = KTEST_ZONE_NORMAL)
+{
+	struct page *block = alloc_pages(GFP_KERNEL, MAX_ORDER - 1);
+	const unsigned long nr_pages = 1ul << (MAX_ORDER - 1);
+	struct pt_walk w;
+	uintptr_t va;
+	HOARD(rest);
+
+	ASSERT_TRUE(t, block);
+	va = (uintptr_t)page_address(block);
+	pgtable_walk(va, &w);
+	EXPECT_EQ(t, 0, set_memory_np(va, nr_pages));
+	if (w.level) {
+		hoard_machine(&rest);
+		EXPECT_ERR(t, -ENOMEM, set_memory_rw(va, nr_pages));
+		EXPECT_EQ(t, 0, nr_mapped(block, nr_pages));
+		hoard_free(&rest);
+	}
+	EXPECT_EQ(t, 0, set_memory_rw(va, nr_pages));
+	EXPECT_EQ(t, nr_pages, nr_mapped(block, nr_pages));
+	__free_pages(block, MAX_ORDER - 1);
+}

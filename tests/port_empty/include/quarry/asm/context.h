@@ -1,0 +1,1 @@
+/* context.h - a port that supplies nothing: what the library then misses is the contract. */

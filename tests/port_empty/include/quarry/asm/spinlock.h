@@ -1,0 +1,1 @@
+/* spinlock.h - a port that supplies nothing: what the library then misses is the contract. */

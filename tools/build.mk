@@ -1,0 +1,93 @@
+# The verbs: what a person types.  Each installs what is missing, builds, then hands over to a tool.
+
+MEM ?= 1G
+SMP ?= 1
+MACHINE ?= pc
+BOOT ?= direct
+CPU ?= pentium3,+nx
+APPEND ?=
+MODULES ?=
+GARBAGE ?= 0
+TIMEOUT ?= 60
+FILTER ?=
+LIST ?=
+GDB_ARGS ?=
+
+run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
+machine-args = --kernel $(KERNEL) --mem "$(MEM)" --smp "$(SMP)" --machine "$(MACHINE)" \
+	--boot "$(BOOT)" --cpu "$(CPU)" --append '$(subst ','\'',$(APPEND))' --garbage "$(GARBAGE)" \
+	--timeout "$(TIMEOUT)" $(foreach m,$(MODULES),--module '$(m)')
+qtest = QUARRY_BUILD="$(abspath $(BUILD))" tools/qtest.py --kernel $(KERNEL) \
+	--filter '$(subst ','\'',$(FILTER))' \
+	$(if $(filter-out 0,$(V)),--verbose) $(if $(filter-out 0,$(LIST)),--list)
+
+# A make of its own: the compilers that it asks for its settings may only just have been installed.
+# Its standard output is the build's, which is not the verb's.
+build-kernel = @+$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory -s \
+	$(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) $(KERNEL) </dev/null >&2
+
+.PHONY: setup
+setup:
+	@tools/setup.sh
+
+.PHONY: run
+run: setup
+	$(build-kernel)
+	@$(run-qemu) run $(machine-args)
+
+.PHONY: debug
+debug: setup
+	$(build-kernel)
+	@$(run-qemu) debug $(machine-args) --gdb-args '$(subst ','\'',$(GDB_ARGS))'
+
+.PHONY: iso
+iso: setup
+	$(build-kernel)
+	@$(run-qemu) iso --kernel $(KERNEL) --append '$(subst ','\'',$(APPEND))' --out $(BUILD)/quarry.iso
+
+.PHONY: test
+test: setup
+	$(build-kernel)
+	@$(qtest)
+
+.PHONY: test-long
+test-long: setup
+	$(build-kernel)
+	@$(qtest) --long
+
+define help-text
+Verbs
+  make run        boot under QEMU and leave you at the serial monitor; when standard input is not
+                  a terminal, its lines are typed at the prompts, then poweroff
+  make test       host tests and the boot rows of tests/tests.cfg (6 minutes at most on 2 cores)
+  make test-long  the same on every combination of the axes, longer, and under Bochs
+  make debug      gdb attached to QEMU, stopped at the kernel's entry
+  make check      layers, style, warnings of two compilers, and what no test exercises;
+                  CHECKS="layers style" runs only these
+  make format     clang-format on all C sources
+  make lib        build/libquarry.a, or with PORT=dir against another kernel
+  make iso        build/quarry.iso, bootable by GRUB
+  make setup      install the Debian packages that all this needs
+  make clean      remove build/
+
+Machine (run, debug)
+  MEM=$(MEM)  SMP=$(SMP)  MACHINE=$(MACHINE) (pc, q35)  BOOT=$(BOOT) (direct, iso)  CPU=$(CPU)
+  APPEND="..."    the kernel's command line (run, debug, iso); write $$$$ for a $$
+  MODULES="f g"   boot modules: files
+  GARBAGE=SEED    fill RAM with random bytes first
+  TIMEOUT=$(TIMEOUT)      seconds of silence that are a hang, when standard input is no terminal
+  GDB_ARGS="..."  more for gdb: make debug GDB_ARGS="-batch -ex 'info registers'"
+
+Tests (test, test-long)
+  FILTER=pattern  rows and host suites by name, or else tests inside the kernel
+  V=1             print the logs as they come
+  LIST=1          only list rows and tests
+
+Build
+  CC=gcc|clang  CONFIG="SMP=0 SHOW=0"  BUILD=$(BUILD)
+endef
+
+.PHONY: help
+help:
+	$(info $(help-text))
+	@:
