@@ -125,31 +125,16 @@ QAPI void zone_give_blocks(struct zone *z, unsigned int nr, struct page **blocks
 
 /* ---- taking ----------------------------------------------------------------------------- */
 
-/* Cut @page, a block of order @have, down to @want: each upper half goes back to a list. */
-static void cut(struct zone *z, struct page *page, unsigned int have, unsigned int want,
-		enum mobility mob) __must_hold(z->lock)
-{
-	while (have > want) {
-		have--;
-		block_link(z, page + (1ul << have), have, mob);
-	}
-}
-
 /* The smallest sufficient block of @mob's lists, or NULL. */
-static struct page *take_own(struct zone *z, unsigned int order, enum mobility mob)
+static struct page *smallest_own(struct zone *z, unsigned int order, enum mobility mob)
 	__must_hold(z->lock)
 {
 	unsigned int orders = z->nonempty[mob] >> order;
-	unsigned int have;
-	struct page *page;
 
 	if (!orders)
 		return NULL;
-	have = order + bit_lowest(orders);
-	page = list_first_entry(&z->free_area[have].list[mob], struct page, lru);
-	block_unlink(z, page, have);
-	cut(z, page, have, order, mob);
-	return page;
+	return list_first_entry(&z->free_area[order + bit_lowest(orders)].list[mob], struct page,
+				lru);
 }
 
 /* Number of free pages in the pageblock at @start. */
@@ -231,20 +216,55 @@ static struct page *largest_victim(struct zone *z, unsigned int order, enum mobi
 				lru);
 }
 
-static struct page *steal(struct zone *z, unsigned int order, enum mobility mob)
+/* The block to take from, still on its list; NULL when no mobility has a sufficient one. */
+static struct page *choose(struct zone *z, unsigned int order, enum mobility mob)
 	__must_hold(z->lock)
 {
-	struct page *page = largest_victim(z, order, mob);
-	unsigned int have;
+	struct page *page = smallest_own(z, order, mob);
 
+	if (page)
+		return page;
+	page = largest_victim(z, order, mob);
 	if (!page)
 		return NULL;
 	z->nr_steals++;
 	claim_pageblock(z, page, mob);
-	have = block_order(page);
-	block_unlink(z, page, have);
-	cut(z, page, have, order, block_mobility(page));
 	return page;
+}
+
+/* Link what is left of a block of order @have behind its first @used pages, cut into blocks. */
+static void link_rest(struct zone *z, struct page *page, unsigned long used, unsigned int have,
+		      enum mobility mob) __must_hold(z->lock)
+{
+	while (used < 1ul << have) {
+		unsigned int order = bit_lowest(used);
+
+		block_link(z, page + used, order, mob);
+		used += 1ul << order;
+	}
+}
+
+/*
+ * Take @page, a block of at least @order, off its list and hand out up to @nr pieces of @order.
+ * One after the other they would come from the same block, which is the smallest there is and
+ * then what remains of it; together they cost two lines each.
+ */
+static unsigned int hand_out(struct zone *z, struct page *page, unsigned int order,
+			     enum mobility mob, unsigned long nr, struct page **blocks)
+	__must_hold(z->lock)
+{
+	unsigned int have = block_order(page);
+	enum mobility list_mob = block_mobility(page);
+
+	nr = min(nr, 1ul << (have - order));
+	block_unlink(z, page, have);
+	for (unsigned long i = 0; i < nr; i++) {
+		blocks[i] = page + (i << order);
+		block_mark(blocks[i], order, mob);
+	}
+	link_rest(z, page, nr << order, have, list_mob);
+	z->nr_free -= nr << order;
+	return (unsigned int)nr;
 }
 
 QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
@@ -254,15 +274,13 @@ QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobi
 	unsigned int taken = 0;
 
 	while (taken < nr && z->nr_free >= floor + (1ul << order)) {
-		struct page *page = take_own(z, order, mob);
+		unsigned long room = (z->nr_free - floor) >> order;
+		struct page *page = choose(z, order, mob);
 
 		if (!page)
-			page = steal(z, order, mob);
-		if (!page)
 			break;
-		z->nr_free -= 1ul << order;
-		block_mark(page, order, mob);
-		blocks[taken++] = page;
+		room = min(room, (unsigned long)(nr - taken));
+		taken += hand_out(z, page, order, mob, room, blocks + taken);
 	}
 	spin_unlock_irqrestore(&z->lock, flags);
 	return taken;

@@ -268,7 +268,7 @@ static bool may_wait(gfp_t gfp)
 	return (gfp & __GFP_WAIT) && !(env_current()->flags & PF_MEMALLOC);
 }
 
-__cold QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
+__noinline QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
 
@@ -318,7 +318,7 @@ QAPI void __free_pages(struct page *page, unsigned int order)
 /* ---- freeing, the slow path ------------------------------------------------------------- */
 
 /* The stack took no more, or takes nothing because a debug option wants to see the page. */
-__cold QAPI void pcp_free_full(struct page *page)
+__noinline QAPI void pcp_free_full(struct page *page)
 {
 	page_poison_free(page, block_order(page));
 	pcp_free_slow(page);
@@ -343,7 +343,7 @@ static void check_free(const struct page *page, unsigned int order)
 		page_bad(page, "is freed with the wrong order");
 }
 
-__cold QAPI void free_pages_slow(struct page *page, unsigned int order)
+__noinline QAPI void free_pages_slow(struct page *page, unsigned int order)
 {
 	check_free(page, order);
 	page->flags &= ~(unsigned long)PG_head;

@@ -492,11 +492,12 @@ def test_commands_work_at_every_instruction_of_an_allocation(tmp_path):
     # On the way lists are half-linked, which is seen, and only under the lock.
     assert any(step["links"] for step in steps)
     assert all(step["held"] for step in steps if step["broken"])
-    # The largest block is taken, and its upper halves come back one by one.
+    # The largest block is taken, and what is left of it comes back, the smallest block first.
     assert len(before_lists) == MAX_ORDER
     largest = max(order for order, nr in enumerate(before_lists) if nr)
     assert {step["pages"] for step in steps} == \
-        {before} | {before - (1 << order) for order in range(ORDER_STEPPED, largest + 1)}
+        {before} | {before - (1 << largest) + (1 << order) - (1 << ORDER_STEPPED)
+                    for order in range(ORDER_STEPPED, largest + 1)}
     rows = gdb_lists(after)["DMA"].values()
     assert [sum(column) for column in zip(*rows)] == buddyinfo(after_said)
     # The block was nobody's when the last instruction was reached.
