@@ -247,7 +247,7 @@ static void link_rest(struct zone *z, struct page *page, unsigned long used, uns
 /*
  * Take @page, a block of at least @order, off its list and hand out up to @nr pieces of @order.
  * One after the other they would come from the same block, which is the smallest there is and
- * then what remains of it; together they cost two lines each.
+ * then what remains of it; together each costs a few instructions.
  */
 static unsigned int hand_out(struct zone *z, struct page *page, unsigned int order,
 			     enum mobility mob, unsigned long nr, struct page **blocks)

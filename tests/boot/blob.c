@@ -141,6 +141,17 @@ void expect_region(struct ktest *t, const struct bootinfo *bi, unsigned int i, p
 	EXPECT_EQ(t, type, bi->map[i].type);
 }
 
+bool is_kept(const struct bootinfo *bi, const char *name, phys_addr_t start, phys_addr_t size)
+{
+	for (unsigned int i = 0; i < bi->nr_keep; i++) {
+		const struct boot_keep *k = &bi->keep[i];
+
+		if (!strcmp(k->name, name) && k->start == start && k->size == size)
+			return true;
+	}
+	return false;
+}
+
 void expect_kept(struct ktest *t, const struct bootinfo *bi, const char *name, phys_addr_t start,
 		 phys_addr_t size)
 {

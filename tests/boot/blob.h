@@ -55,6 +55,9 @@ void expect_region(struct ktest *t, const struct bootinfo *bi, unsigned int i, p
 void expect_kept(struct ktest *t, const struct bootinfo *bi, const char *name, phys_addr_t start,
 		 phys_addr_t size);
 
+/* Is this range among those to be kept, under this name?  Others of the name do not matter. */
+bool is_kept(const struct bootinfo *bi, const char *name, phys_addr_t start, phys_addr_t size);
+
 /* A random region: any start and size, a type that is known more often than not. */
 struct mem_region random_region(struct ktest *t);
 

@@ -575,6 +575,8 @@ KTEST(multiboot1, surplus_modules_are_counted)
 	EXPECT_EQ(t, BOOT_MODULES_MAX, bi.nr_modules);
 	EXPECT_EQ(t, 3, bi.nr_modules_dropped);
 	EXPECT_EQ(t, 15 * MiB, bi.modules[15].start);
+	EXPECT_TRUE(t, is_kept(&bi, "module without a name", 16 * MiB, 16));
+	EXPECT_TRUE(t, is_kept(&bi, "module without a name", 18 * MiB, 18));
 	set(MODS_COUNT, 0xFFFFFFFF, HAS_MODULES);
 	ASSERT_EQ(t, 0, multiboot1_parse(&bi, &b.reader, MEM_PA));
 	EXPECT_EQ(t, 0xFFFFFFFFu - BOOT_MODULES_MAX, bi.nr_modules_dropped);

@@ -479,6 +479,7 @@ KTEST(multiboot2, surplus_modules_are_counted)
 	expect_sound(t, &b, &bi);
 	EXPECT_EQ(t, BOOT_MODULES_MAX, bi.nr_modules);
 	EXPECT_EQ(t, 2, bi.nr_modules_dropped);
+	EXPECT_TRUE(t, is_kept(&bi, "module without a name", 17 * MiB, 17));
 }
 
 KTEST(multiboot2, a_module_that_ends_before_it_starts_is_refused)

@@ -24,6 +24,13 @@ static bool freed_as_promised(struct page *block, unsigned int order)
 	return block_holds(block, order, MARK);
 }
 
+/* Does somebody zero what an owner gets?  A poisoned page has to wait for it until then. */
+static bool zeroed_at_alloc(void)
+{
+	return option_given("init_on_alloc=1") ||
+	       (option_given("page_poison=1") && option_given("init_on_free=1"));
+}
+
 /* The block is the only one: what is allocated next is what was freed before. */
 static void free_and_allocate(struct ktest *t, unsigned int order)
 {
@@ -39,7 +46,7 @@ static void free_and_allocate(struct ktest *t, unsigned int order)
 	EXPECT_TRUE(t, freed_as_promised(block, order));
 	again = alloc_pages(__GFP_MEMALLOC, order);
 	EXPECT_EQ(t, block, again);
-	if (option_given("init_on_alloc=1"))
+	if (zeroed_at_alloc())
 		EXPECT_TRUE(t, block_is_zero(block, order));
 	else
 		EXPECT_TRUE(t, freed_as_promised(block, order));

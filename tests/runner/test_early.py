@@ -50,3 +50,9 @@ def test_an_unknown_loader_is_refused(tmp_path):
     text = serial_after(["tbreak early_setup", "continue", "set magic = 0x12345678", "continue"],
                         tmp_path)
     assert "panic: cannot boot: not started by a multiboot loader: EAX (12345678)" in text
+
+
+def test_a_boot_block_that_cannot_be_read_is_not_half_believed(tmp_path):
+    text = serial_after(["tbreak multiboot1_parse", "continue", "return (int)-84", "continue"],
+                        tmp_path)
+    assert "panic: boot: the " in text and "cannot be used (-84)" in text

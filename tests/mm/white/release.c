@@ -27,15 +27,21 @@ KTEST(release, a_released_reservation_is_free_managed_memory_without_a_name)
 {
 	struct page *page[2] = { alloc_page(GFP_KERNEL), alloc_page(GFP_KERNEL) };
 	struct mm_account before, reserved, after;
+	unsigned long low;
+	struct zone *z;
 
 	ASSERT_TRUE(t, page[0] && page[1]);
+	z = page_zone(page[0]);
+	low = z->watermark[WMARK_LOW];
 	mm_account(&before);
 	make_reserved(page[0]);
 	make_reserved(page[1]);
 	mm_account(&reserved);
 	EXPECT_EQ(t, before.nr_reserved + 2, reserved.nr_reserved);
 	EXPECT_EQ(t, reserved.nr_ram, reserved.nr_managed + reserved.nr_reserved);
+	z->watermark[WMARK_LOW] = 0;
 	EXPECT_EQ(t, 2, mm_release(OUR_NAME));
+	EXPECT_EQ(t, low, z->watermark[WMARK_LOW]); /* derived anew */
 	mm_account(&after);
 	EXPECT_EQ(t, before.nr_managed, after.nr_managed);
 	EXPECT_EQ(t, before.nr_reserved, after.nr_reserved);
