@@ -17,6 +17,8 @@ struct kernel_options {
 	char test[OPTION_TEXT_MAX]; /* patterns; "" for none */
 	bool test_given;
 	char death[OPTION_TEXT_MAX];
+	char bench[OPTION_TEXT_MAX]; /* patterns */
+	bool bench_given;
 	char map_module[BOOT_NAME_MAX]; /* e820= */
 	char map_edits
 		[BOOT_CMDLINE_MAX]; /* mem= and memmap=, in their order, separated by blanks */
@@ -31,6 +33,9 @@ extern const unsigned int nr_kernel_boot_options;
 
 /* boot_map.c: from the firmware's map to the one that mm_init() gets. */
 QAPI void boot_map_make(const struct bootinfo *bi);
+
+/* whatis.c: register what the kernel knows of addresses. */
+QAPI void whatis_image_init(void);
 
 /* region.c: what an address is, for fault reports. */
 QAPI const char *region_describe(uintptr_t va);

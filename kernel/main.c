@@ -9,6 +9,7 @@
  * CONTEXT.  Boot, once.
  */
 #include <quarry/align.h>
+#include <quarry/bench.h>
 #include <quarry/bug.h>
 #include <quarry/cmdline.h>
 #include <quarry/env.h>
@@ -102,6 +103,17 @@ static __noreturn void run_tests(void)
 	port_stop(nr_failed ? EXIT_CODE_FAIL : EXIT_CODE_OK);
 }
 
+static __noreturn void run_bench(void)
+{
+	int err = bench_run(&out_console, kernel_options.bench);
+
+	if (err == -ENOENT)
+		pr_err("bench=%s: no row has such a name\n", kernel_options.bench);
+	else if (err < 0)
+		pr_err("bench: not enough free lowmem\n");
+	port_stop(err ? EXIT_CODE_FAIL : EXIT_CODE_OK);
+}
+
 static __noreturn __noinline void run(void)
 {
 	static const struct monitor_io io = { .getc = console_getc, .out = &out_console };
@@ -116,6 +128,8 @@ static __noreturn __noinline void run(void)
 		panic("death=%s: no crime has that name", kernel_options.death);
 	if (kernel_options.test_given)
 		run_tests();
+	if (kernel_options.bench_given)
+		run_bench();
 	monitor_run(&io);
 	port_stop(EXIT_CODE_OK);
 }
@@ -132,6 +146,7 @@ __init QAPI void kernel_entry(uint32_t magic, uint32_t info_pa)
 	parse_options();
 	boot_map_make(&boot_info);
 	mm_init(&boot_info, kernel_map, kernel_map_nr);
+	whatis_image_init();
 	log_memory();
 	port_late_init();
 	irq_enable();

@@ -43,6 +43,12 @@ static __init QAPI int set_death(const char *value)
 	return keep_text(kernel_options.death, value, sizeof(kernel_options.death));
 }
 
+static __init QAPI int set_bench(const char *value)
+{
+	kernel_options.bench_given = true;
+	return keep_text(kernel_options.bench, value, sizeof(kernel_options.bench));
+}
+
 static __init QAPI int set_e820(const char *value)
 {
 	return keep_text(kernel_options.map_module, value, sizeof(kernel_options.map_module));
@@ -109,5 +115,6 @@ const struct boot_option kernel_boot_options[] = {
 	{ "mem", set_mem },     { "memmap", set_memmap }, { "e820", set_e820 },
 	{ "test", set_test },   { "death", set_death },   { "seed", set_seed },
 	{ "steps", set_steps }, { "long", set_long },     { "loglevel", set_loglevel },
+	{ "bench", set_bench },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);

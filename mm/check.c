@@ -10,21 +10,17 @@
  */
 #include <quarry/align.h>
 #include <quarry/bits.h>
+#include <quarry/mempool.h>
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 
 #include "internal.h"
+#include "slab.h"
 
 /* Blocks and pages that one pass found. */
 struct tally {
 	unsigned long nr_blocks, nr_pages;
 };
-
-#define BAD(nr_bad, ...)             \
-	do {                         \
-		pr_err(__VA_ARGS__); \
-		(nr_bad)++;          \
-	} while (0)
 
 static unsigned int check_block(const struct zone *z, const struct page *page, unsigned int order,
 				unsigned int mob)
@@ -137,8 +133,9 @@ static unsigned int check_stack(const struct percpu_stack *s, unsigned int index
 {
 	unsigned int nr_bad = 0, nr = READ_ONCE(s->nr);
 
-	if (nr > s->limit || s->limit > PERCPU_STACK_SLOTS)
-		BAD(nr_bad, "pcp_check: L2 broken: list %u has %u of %u\n", index, nr, s->limit);
+	if (nr > s->limit || s->limit > PERCPU_STACK_SLOTS || s->bottom)
+		BAD(nr_bad, "pcp_check: L2 broken: list %u has %u of %u, bottom %p\n", index, nr,
+		    s->limit, s->bottom);
 	for (unsigned int i = 0; i < min(nr, PERCPU_STACK_SLOTS); i++) {
 		const struct page *page = s->slot[i];
 
@@ -174,6 +171,7 @@ QAPI unsigned int mm_check_all(void)
 	for_each_zone(z)
 		nr_bad += zone_check(z);
 	env_for_each_cpu(check_stacks_here, &nr_bad);
+	nr_bad += slab_check_all() + mempools_check();
 	mm_account(&a);
 	if (a.nr_managed + a.nr_reserved != a.nr_ram)
 		BAD(nr_bad, "mm_check: P3 broken: managed %lu + reserved %lu != RAM %lu\n",

@@ -45,6 +45,7 @@ static void show_bits(struct out *o, unsigned int bits, const struct bit_name *n
 static const struct bit_name page_flags[] = {
 	{ PG_reserved, "reserved" }, { PG_buddy, "buddy" },     { PG_slab, "slab" },
 	{ PG_head, "head" },         { PG_pgtable, "pgtable" }, { PG_private, "private" },
+	{ PG_kmalloc, "kmalloc" },
 };
 
 static const char *const mobility_names[NR_MOBILITIES] = {

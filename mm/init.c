@@ -29,7 +29,9 @@
 #include <quarry/string.h>
 
 #include "debug/page_poison.h"
+#include "debug/slab_debug.h"
 #include "internal.h"
+#include "slab.h"
 
 #define MIN_FREE_FACTOR     16ul  /* min_free_kbytes = sqrt(lowmem KiB * this) */
 #define MIN_FREE_LOWEST     128ul /* KiB */
@@ -128,6 +130,7 @@ const struct boot_option mm_boot_options[] = {
 	{ "page_poison", set_page_poison },
 	{ "init_on_alloc", set_init_on_alloc },
 	{ "init_on_free", set_init_on_free },
+	{ "slab_debug", slab_debug_parse },
 };
 const unsigned int nr_mm_boot_options = ARRAY_SIZE(mm_boot_options);
 
@@ -287,6 +290,7 @@ static __init QAPI void layout_step(void)
 	end = lowmem_end_of(max_pfn);
 	check_image(end);
 	mm_layout.lowmem_end = end;
+	mm_layout.lowmem_end_pfn = (pfn_t)(end >> PAGE_SHIFT);
 	mm_layout.high_memory = (uintptr_t)pa_to_va(end);
 	mm_layout.vmalloc_start = mm_layout.high_memory + VMALLOC_HOLE;
 	mm_layout.vmalloc_end = VMALLOC_END;
@@ -407,6 +411,12 @@ static __init QAPI void allocator_step(void)
 	page_poison_start();
 }
 
+static __init QAPI void slab_step(void)
+{
+	kmem_cache_init();
+	kmalloc_init();
+}
+
 /* ---- the order -------------------------------------------------------------------------- */
 
 /* What a step may rely on, and what the next steps may rely on after it. */
@@ -416,6 +426,7 @@ enum init_cap {
 	CAP_DIRECT_MAP = 1u << 2, /* pa_to_va() for all lowmem */
 	CAP_ZONES = 1u << 3,      /* struct pages and buddies; memblock is closed */
 	CAP_PAGES = 1u << 4,      /* alloc_pages() */
+	CAP_SLAB = 1u << 5,       /* kmem_cache_create(), kmalloc() */
 };
 
 struct init_step {
@@ -430,6 +441,7 @@ static const struct init_step mm_steps[] = {
 	{ "paging", paging_init, CAP_BOOT_ALLOC | CAP_LAYOUT, CAP_DIRECT_MAP },
 	{ "zones", zones_step, CAP_BOOT_ALLOC | CAP_DIRECT_MAP, CAP_ZONES },
 	{ "allocator", allocator_step, CAP_ZONES, CAP_PAGES },
+	{ "slab", slab_step, CAP_PAGES, CAP_SLAB },
 };
 
 __init QAPI void mm_init(const struct bootinfo *bi, const struct mem_region *sane_map,

@@ -13,6 +13,13 @@
 #include <quarry/pgtable.h>
 #include <quarry/types.h>
 
+/* A validator's finding: print it, count it, go on. */
+#define BAD(nr_bad, ...)             \
+	do {                         \
+		pr_err(__VA_ARGS__); \
+		(nr_bad)++;          \
+	} while (0)
+
 /* ---- memblock.c: the same operations on any pair of lists ------------------------------- */
 
 QAPI void memblock_range_add(struct memblock *mb, struct memblock_type *type, phys_addr_t start,
@@ -64,7 +71,8 @@ QAPI unsigned long memmap_release(pfn_t start, pfn_t end);
 #define PG_BLOCK_MASK (PG_ORDER_MASK | PG_MOBILITY_MASK)
 
 /* Bits that no page may have that is given back: each is somebody's claim on it. */
-#define PG_FREE_FORBIDDEN (PG_reserved | PG_buddy | PG_slab | PG_head | PG_pgtable | PG_private)
+#define PG_FREE_FORBIDDEN \
+	(PG_reserved | PG_buddy | PG_slab | PG_head | PG_pgtable | PG_private | PG_kmalloc)
 
 static inline unsigned int block_order(const struct page *page)
 {
@@ -144,6 +152,9 @@ QAPI void pcp_free_full(struct page *page);
 
 /* Empty this CPU's lists into the buddy. */
 QAPI void pcp_drain_this_cpu(void);
+
+/* Empty every CPU's lists into the buddy: a thread that may sleep. */
+QAPI void pcp_drain_all(void);
 QAPI unsigned long pcp_nr_pages(void);
 
 /* Pages in a CPU's lists of one zone; the most that they hold; the pages moved at a time. */

@@ -16,7 +16,7 @@
  *
  * INVARIANTS, checked by mm_check_all():
  *   L1  a block on stack i has i in its flags, count 0, and no PG_ bit;
- *   L2  nr <= limit <= PERCPU_STACK_SLOTS;
+ *   L2  nr <= limit <= PERCPU_STACK_SLOTS, and bottom is NULL;
  *   L3  stacks of unused indices have limit 0.
  *
  * LOCKING.  None: only the own CPU touches its stacks; others ask it (pcp_drain_this_cpu() through
@@ -121,6 +121,9 @@ QAPI void pcp_free_slow(struct page *page)
 	struct percpu_stack *s = this_cpu_ptr(template);
 	unsigned int nr = 0;
 
+	/* The push refused it for being on top: it is free, whatever its count said. */
+	if (s->nr && s->slot[s->nr - 1] == page)
+		page_bad(page, "is freed twice: it is the newest of its per-CPU list");
 	if (s->nr >= s->limit)
 		nr = take_oldest(s, batch_blocks(s->limit), blocks);
 	if (s->nr < s->limit) {
@@ -180,8 +183,7 @@ static QAPI void drain_here(void *unused)
 	pcp_drain_this_cpu();
 }
 
-QAPI void mm_quiesce(void)
+QAPI void pcp_drain_all(void)
 {
-	might_sleep();
 	env_for_each_cpu(drain_here, NULL);
 }

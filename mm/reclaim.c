@@ -9,7 +9,7 @@
  * Shrinkers allocate and free themselves.  So the thread that runs a round carries PF_MEMALLOC: its
  * own requests may take all reserves and never start another round.
  *
- * STATE.  shrinkers, in the order of registration.
+ * STATE.  shrinkers, drain_hooks, in the order of registration; hooks are never taken away.
  *
  * INVARIANTS.  R1: a round never nests in itself.
  *
@@ -28,6 +28,7 @@
 #include "internal.h"
 
 static LIST_HEAD(shrinkers);
+static LIST_HEAD(drain_hooks);
 static spinlock_t shrinkers_lock = SPINLOCK_INIT;
 
 QAPI void shrinker_register(struct shrinker *s)
@@ -67,8 +68,26 @@ QAPI unsigned long reclaim_round(unsigned long nr, gfp_t gfp)
 	for (struct shrinker *s = next_shrinker(NULL); s; s = next_shrinker(s))
 		freed += s->shrink(s, nr, gfp);
 	task->flags &= ~PF_MEMALLOC;
-	mm_quiesce();
+	pcp_drain_all();
 	return freed;
+}
+
+QAPI void drain_register(struct drain_hook *h)
+{
+	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
+
+	list_add_tail(&h->link, &drain_hooks);
+	spin_unlock_irqrestore(&shrinkers_lock, flags);
+}
+
+QAPI void mm_quiesce(void)
+{
+	struct drain_hook *h;
+
+	might_sleep();
+	list_for_each_entry(h, &drain_hooks, link)
+		h->drain();
+	pcp_drain_all();
 }
 
 static unsigned long pages_below_high(void)

@@ -20,6 +20,7 @@
  * NOT HERE.  Single things by name: describe.c.  What is wrong with the state: check.c.
  */
 #include "internal.h"
+#include "slab.h"
 
 #include <quarry/align.h>
 #include <quarry/env.h>
@@ -346,8 +347,7 @@ static void show_memory(struct out *o, const struct mm_account *a)
 static void show_uses(struct out *o, const struct mm_account *a)
 {
 	static const char *const before[] = {
-		"SwapTotal", "SwapFree",     "Dirty", "Writeback",    "AnonPages",  "Mapped",
-		"Shmem",     "KReclaimable", "Slab",  "SReclaimable", "SUnreclaim", "KernelStack",
+		"SwapTotal", "SwapFree", "Dirty", "Writeback", "AnonPages", "Mapped", "Shmem",
 	};
 	static const char *const after[] = {
 		"SecPageTables", "NFS_Unstable", "Bounce",
@@ -358,7 +358,15 @@ static void show_uses(struct out *o, const struct mm_account *a)
 		"ShmemHugePages", "ShmemPmdMapped", "FileHugePages", "FilePmdMapped",
 	};
 
+	static const char *const stacks[] = { "KernelStack" };
+	unsigned long reclaimable = slab_nr_pages(true), unreclaimable = slab_nr_pages(false);
+
 	show_zeros(o, before, ARRAY_SIZE(before));
+	show_pages(o, "KReclaimable", reclaimable);
+	show_pages(o, "Slab", reclaimable + unreclaimable);
+	show_pages(o, "SReclaimable", reclaimable);
+	show_pages(o, "SUnreclaim", unreclaimable);
+	show_zeros(o, stacks, ARRAY_SIZE(stacks));
 	show_pages(o, "PageTables", a->nr_pgtable);
 	show_zeros(o, after, ARRAY_SIZE(after));
 	show_kb(o, "VmallocTotal", (mm_layout.vmalloc_end - mm_layout.vmalloc_start) >> 10);

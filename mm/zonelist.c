@@ -317,7 +317,10 @@ QAPI void __free_pages(struct page *page, unsigned int order)
 
 /* ---- freeing, the slow path ------------------------------------------------------------- */
 
-/* The stack took no more, or takes nothing because a debug option wants to see the page. */
+/*
+ * The stack took no more, or has the page on top already, or takes nothing because a debug option
+ * wants to see the page.
+ */
 __noinline QAPI void pcp_free_full(struct page *page)
 {
 	page_poison_free(page, block_order(page));
@@ -332,7 +335,7 @@ static void check_free(const struct page *page, unsigned int order)
 		page_bad(page, "is freed but reserved");
 	if (page->flags & PG_buddy)
 		page_bad(page, "is freed twice: it heads a free block");
-	if (page->flags & (PG_slab | PG_pgtable | PG_private))
+	if (page->flags & (PG_slab | PG_pgtable | PG_private | PG_kmalloc))
 		page_bad(page, "is freed while its flags say that it is in use");
 	if (atomic_read(&page->_count) < 1)
 		page_bad(page,

@@ -2,9 +2,19 @@
 # of the objects is the order of the tests.
 
 tests-src := $(sort $(wildcard tests/*.c tests/lib/*.c tests/arch/*.c tests/boot/*.c tests/kernel/*.c \
-	tests/mm/*.c tests/mm/white/*.c tests/death/*.c))
+	tests/mm/*.c tests/mm/white/*.c tests/death/*.c tests/bench/*.c))
 
 # What a smaller kernel does not have is not tested there.
-tests-src := $(if $(filter SHOW=0,$(CONFIG)),$(filter-out %/show.c,$(tests-src)),$(tests-src))
-tests-src := $(if $(filter CHECK=0,$(CONFIG)),$(filter-out tests/mm/account.c tests/mm/exhaustion.c \
-	tests/mm/walk.c,$(tests-src)),$(tests-src))
+tests-using = $(shell grep -lE '$(1)' $(tests-src))
+ifneq ($(filter SHOW=0,$(CONFIG)),)
+tests-src := $(filter-out %/show.c $(call tests-using,slabinfo_show|slab_cache_show),$(tests-src))
+endif
+ifneq ($(filter CHECK=0,$(CONFIG)),)
+tests-src := $(filter-out tests/mm/account.c tests/mm/exhaustion.c tests/mm/walk.c \
+	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|mm_check_all)),$(tests-src))
+endif
+tests-src := $(if $(filter-out KMALLOC_MAX_SIZE=131072,$(filter KMALLOC_MAX_SIZE=%,$(CONFIG))),$(tests-src),\
+	$(filter-out tests/mm/kmalloc_large.c,$(tests-src)))
+
+# Who commits a crime is on the backtrace of its report.
+$(OUT)/tests/death/%.o: CFLAGS_EXTRA := -fno-optimize-sibling-calls

@@ -17,7 +17,7 @@ run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
 machine-args = --kernel $(KERNEL) --mem "$(MEM)" --smp "$(SMP)" --machine "$(MACHINE)" \
 	--boot "$(BOOT)" --cpu "$(CPU)" --append '$(subst ','\'',$(APPEND))' --garbage "$(GARBAGE)" \
 	--timeout "$(TIMEOUT)" $(foreach m,$(MODULES),--module '$(m)')
-qtest = QUARRY_BUILD="$(abspath $(BUILD))" tools/qtest.py --kernel $(KERNEL) \
+qtest = QUARRY_BUILD="$(abspath $(BUILD))" QUARRY_CC="$(CC)" QUARRY_CONFIG="$(CONFIG)" tools/qtest.py --kernel $(KERNEL) \
 	--filter '$(subst ','\'',$(FILTER))' \
 	$(if $(filter-out 0,$(V)),--verbose) $(if $(filter-out 0,$(LIST)),--list)
 
@@ -55,12 +55,20 @@ test-long: setup
 	$(build-kernel)
 	@$(qtest) --long
 
+# One machine, whatever MEM and SMP say: the one that the table's figures come from.
+.PHONY: bench
+bench: setup
+	$(build-kernel)
+	@QUARRY_BUILD="$(abspath $(BUILD))" tools/bench.py --kernel $(KERNEL) --config '$(CONFIG)' \
+		--filter '$(subst ','\'',$(FILTER))'
+
 define help-text
 Verbs
   make run        boot under QEMU and leave you at the serial monitor; when standard input is not
                   a terminal, its lines are typed at the prompts, then poweroff
   make test       host tests and the boot rows of tests/tests.cfg (6 minutes at most on 2 cores)
   make test-long  the same on every combination of the axes, longer, and under Bochs
+  make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these
@@ -82,6 +90,9 @@ Tests (test, test-long)
   FILTER=pattern  rows and host suites by name, or else tests inside the kernel
   V=1             print the logs as they come
   LIST=1          only list rows and tests
+
+Benchmark (bench)
+  FILTER=pattern  rows by name: globs, '|' between them, or a part of the name
 
 Build
   CC=gcc|clang  CONFIG="SMP=0 SHOW=0"  BUILD=$(BUILD)

@@ -98,7 +98,9 @@ def parse_list(text, options):
 
 
 def config_options(root):
-    return re.findall(r"^#ifndef CONFIG_(\w+)", csource.read(root, "include/quarry/config.h"), re.M)
+    """Those that are on or off; the others are numbers, and need nothing of a port."""
+    return re.findall(r"^#ifndef CONFIG_(\w+)\n#define CONFIG_\w+ [01]$",
+                      csource.read(root, "include/quarry/config.h"), re.M)
 
 
 def config_variable(off):

@@ -7,7 +7,7 @@ WARNINGS += -Wthread-safety
 endif
 
 # Frame pointers make backtraces; a leaf function is never on one's way.
-TARGET_FLAGS := -m32 -march=i686 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
+TARGET_FLAGS := -m32 -march=i686 -mtune=generic -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	-fno-stack-protector -fcf-protection=none -mno-sse -mno-mmx -mno-80387 \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
 	-fno-omit-frame-pointer -momit-leaf-frame-pointer -ffile-prefix-map=$(CURDIR)=.
@@ -54,5 +54,10 @@ $(KERNEL): $(kernel-obj) linker.ld tools/gen_ksyms.py
 	$(Q)$(call KSYMS,$@.tmp,$(OUT)/ksyms3.asm)
 	$(Q)cmp $(OUT)/ksyms2.asm $(OUT)/ksyms3.asm
 	$(Q)mv $@.tmp $@
+
+# The path alone on the last line: for who builds a kernel of another CONFIG.
+.PHONY: print-kernel
+print-kernel: $(KERNEL)
+	@echo $(KERNEL)
 
 -include $(kernel-obj:.o=.d)

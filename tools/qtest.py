@@ -40,13 +40,14 @@ import run_qemu
 from run_bochs import boot_bochs
 from run_qemu import (BUILD, ROOT, Console, Machine, MachineEnded, StartError, boot,
                       module_files)
-from testrows import MAPS, Config, ConfigError
+from testrows import MAPS, Config, ConfigError, merge_words
 
 PYTHON = "/usr/bin/python3"
 HOST_TIMEOUT = 300.0    # seconds for one host program
 PYTEST_TIMEOUT = 300.0  # and for one pytest file
 LOG_TAIL = 25           # lines of a failed job's log that are shown
 SLOWEST = 10            # tests inside the kernel that the summary names
+KERNEL_TIMEOUT = 600.0  # seconds for building a kernel of another configuration
 EXPECTED_END = {True: "poweroff", False: "tests-failed"}    # have all tests passed?
 
 
@@ -195,8 +196,38 @@ def check_map(row):
     return ""
 
 
+kernels = {}    # {build options: (path, log) of the kernel made with them; path "": it failed}
+kernels_lock = threading.Lock()
+
+
+def kernel_with(config):
+    """(path, log) of the kernel with these build options besides those of `make test`."""
+    with kernels_lock:
+        if config not in kernels:
+            base = os.environ.get("QUARRY_CONFIG", "").split()
+            options = " ".join(merge_words(base, config.split()))
+            status, text, _ = run_program(
+                [*make_argv(), f"-j{os.cpu_count()}", f"CC={os.environ.get('QUARRY_CC', 'gcc')}",
+                 f"CONFIG={options}", "print-kernel"], KERNEL_TIMEOUT, env=make_env())
+            lines = text.splitlines()
+            kernels[config] = (str(ROOT / lines[-1]) if status == 0 and lines else "", text)
+        return kernels[config]
+
+
+def row_with_its_kernel(row):
+    """(the row, with the kernel that its build options ask for; None, or the log of a failure)"""
+    if not row.config:
+        return row, None
+    path, text = kernel_with(row.config)
+    machine = dataclasses.replace(row.machine, kernel=path)
+    return dataclasses.replace(row, machine=machine), None if path else text
+
+
 def row_job(row):
     def run(stream):
+        configured, failure = row_with_its_kernel(row)
+        if failure is not None:
+            return Verdict(problems=[f"the kernel with {row.config} was not built"], log=failure)
         if row.kind == "e820":
             try:
                 wrong = check_map(row)
@@ -205,8 +236,8 @@ def row_job(row):
             if wrong:
                 return Verdict(problems=[wrong])
         booted = boot_bochs if row.kind == "bochs" else boot
-        arguments = (row.machine, row.timeout) + (() if row.kind == "bochs" else (stream,))
-        return judge_row(row, booted(*arguments))
+        arguments = (configured.machine, row.timeout) + (() if row.kind == "bochs" else (stream,))
+        return judge_row(configured, booted(*arguments))
     return Job(row.name, row.kind, run, row.machine.append)
 
 

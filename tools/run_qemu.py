@@ -97,6 +97,7 @@ class Machine:
     append: str = ""
     modules: tuple = ()     # "FILE args" each; FILE may be random:SIZE:SEED
     garbage: int = 0        # seed of what RAM holds at power-on; 0: zeros
+    icount: str = ""        # QEMU's -icount: the guest's clock counts its instructions
     name: str = "run"       # names the files under build/
 
 
@@ -259,6 +260,8 @@ def qemu_argv(machine):
         argv += ["-object", f"memory-backend-file,id=ram,size={machine.mem},"
                             f"mem-path={garbage_file(machine)},share=off"]
     argv += ["-machine", board]
+    if machine.icount:
+        argv += ["-icount", machine.icount]
     if machine.boot == "iso":
         argv += ["-cdrom", str(make_iso(machine)), "-boot", "d"]
         return argv

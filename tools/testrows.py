@@ -3,13 +3,15 @@
 import configparser
 import dataclasses
 import itertools
+import re
 
 from run_qemu import ROOT, Machine
 
 CONFIG = ROOT / "tests/tests.cfg"
 MAPS = "tests/data/maps"
-ROW_KEYS = ("mem", "machine", "boot", "cpu", "smp", "garbage", "test", "append", "modules",
-            "expect", "forbid", "end", "timeout", "when")
+BUILD_OPTIONS = ROOT / "include/quarry/config.h"
+ROW_KEYS = ("mem", "machine", "boot", "cpu", "smp", "config", "garbage", "test", "append",
+            "modules", "expect", "forbid", "end", "timeout", "when")
 COLUMNS = ("mem", "machine", "boot", "cpu")     # of a line of [matrix]
 NAMED_KINDS = ("row", "e820", "panic", "death", "bochs")
 SINGLE_SECTIONS = ("defaults", "cpus", "axes", "matrix", "long")
@@ -34,6 +36,11 @@ class Row:
         return float(self.keys["timeout"])
 
     @property
+    def config(self):
+        """Build options of the kernel that this row boots; "": those of all other rows."""
+        return self.keys["config"]
+
+    @property
     def must_panic(self):
         return self.keys["end"] == "panic"
 
@@ -43,6 +50,11 @@ class Row:
 
     def lines(self, key):
         return [line for line in self.keys[key].splitlines() if line]
+
+
+def build_options():
+    """Names of the options that CONFIG= may set."""
+    return re.findall(r"^#ifndef CONFIG_(\w+)$", BUILD_OPTIONS.read_text(), re.M)
 
 
 def merge_words(words, more):
@@ -185,6 +197,10 @@ class Config:
             raise ConfigError(f"{kind} {name}: no {', '.join(missing)}")
         if keys["cpu"] not in self.parser["cpus"]:
             raise ConfigError(f"{kind} {name}: unknown cpu {keys['cpu']}")
+        for word in keys["config"].split():
+            # make would build the kernel that the other rows have, and the row would prove nothing
+            if not re.fullmatch(rf"({'|'.join(build_options())})=\w+", word):
+                raise ConfigError(f"{kind} {name}: no build option is set by {word}")
         if keys["when"] not in ("quick", "long"):
             raise ConfigError(f"{kind} {name}: when is {keys['when']}, not quick or long")
         if keys["end"] not in ("", "panic"):

@@ -35,7 +35,7 @@ probe_failed:
 	mov eax, -EFAULT
 	ret
 
-; void restart_stepped_call(void *fn: EAX, void *arg1: EDX, void *arg2: ECX)
+; uint32_t restart_stepped_call(const void *fn: EAX, uint32_t arg1: EDX, uint32_t arg2: ECX)
 ;
 ; Calls fn(arg1, arg2) with the trap flag set: a debug exception after every instruction of fn.
 global restart_stepped_call

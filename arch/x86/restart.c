@@ -1,100 +1,126 @@
 /*
  * restart.c - make an interrupted restartable sequence begin again; and interrupt one on purpose.
  *
- * IDEA.  restart.asm argues why a sequence may start again at any instruction before its commit.
- * Here is the other half: every interrupt (and nothing else: a fault must report where it was)
- * looks whether it came from that section, which is one compare for all other code.
+ * IDEA.  <quarry/asm/percpu_stack.h> argues why a sequence may start again at any instruction
+ * before its commit.  Here is the other half: every interrupt (and nothing else: a fault must
+ * report where it was) looks up whether it came from inside a sequence.  The table of all sequences
+ * is sorted at boot: code outside of them all pays one compare, other code a binary search.
  *
  * A test proves it instruction by instruction: with the trap flag set, the CPU raises a debug
  * exception after each one, and at the chosen one the handler behaves as an interrupt would.
  *
- * STATE.  step: one test at a time.
+ * STATE.  The table, which the linker collects, sorted once at boot; no two sequences overlap.
+ * step: one test at a time.
  *
  * CONTEXT.  Traps, interrupts off.
  */
 #include "io.h"
 #include "x86.h"
 #include <quarry/asm/restart.h>
+#include <quarry/percpu.h>
+#include <quarry/sort.h>
 
-struct restart_sequence {
-	uint32_t start, end; /* EIP in (start, end): begun, not committed */
-};
+QAPI uint32_t restart_stepped_call(const void *fn, uint32_t arg1, uint32_t arg2);
 
-extern const struct restart_sequence restart_table[], restart_table_end[];
-extern const char restart_start[], restart_end[];
-
-QAPI void *percpu_stack_pop(struct percpu_stack *s);
-QAPI bool percpu_stack_push(struct percpu_stack *s, void *obj);
-QAPI uint32_t restart_stepped_call(const void *fn, void *arg1, void *arg2);
+static unsigned int nr_sequences; /* in the table */
 
 static struct {
-	unsigned int left; /* instructions inside a sequence to go; 0: nothing armed */
-	QAPI void (*fn)(void);
+	unsigned int left; /* instructions inside sequences to go; 0: nothing armed */
+	QAPI void (*interruption)(void);
 	bool hit;
 } step;
 
+static __init QAPI int compare_starts(const void *a, const void *b)
+{
+	const struct restart_sequence *s = a, *other = b;
+
+	return s->start < other->start ? -1 : s->start > other->start;
+}
+
+__init void restart_init(void)
+{
+	nr_sequences = (unsigned int)(restart_table_end - restart_table);
+	sort(restart_table, nr_sequences, sizeof(*restart_table), compare_starts, NULL);
+}
+
+/* The sequence that was begun and not committed, or NULL. */
 static const struct restart_sequence *sequence_of(uint32_t eip)
 {
-	for (const struct restart_sequence *s = restart_table; s < restart_table_end; s++) {
-		if (eip > s->start && eip < s->end)
-			return s;
+	unsigned int low = 0, high = nr_sequences;
+	const struct restart_sequence *s;
+
+	if (likely(eip - restart_table[0].start >=
+		   restart_table[high - 1].end - restart_table[0].start))
+		return NULL;
+	/* [low] begins at or before eip, [high] behind it. */
+	while (high - low > 1) {
+		unsigned int middle = (low + high) / 2;
+
+		if (eip >= restart_table[middle].start)
+			low = middle;
+		else
+			high = middle;
 	}
-	return NULL;
+	s = &restart_table[low];
+	return eip > s->start && eip < s->end ? s : NULL;
 }
 
 void restart_fixup(struct trap_frame *f)
 {
-	const struct restart_sequence *s;
+	const struct restart_sequence *s = sequence_of(f->eip);
 
-	if (likely(f->eip - (uint32_t)restart_start >=
-		   (uint32_t)restart_end - (uint32_t)restart_start))
-		return;
-	s = sequence_of(f->eip);
 	if (s)
 		f->eip = s->start;
 }
 
-/* A debug exception while a test steps through a sequence: true when it was ours. */
+/* A debug exception while a test steps: true when it was ours. */
 bool restart_debug_trap(struct trap_frame *f)
 {
-	if (!step.fn)
+	if (!step.interruption)
 		return false;
 	if (step.left && sequence_of(f->eip) && --step.left == 0) {
 		step.hit = true;
-		step.fn();
+		step.interruption();
 		restart_fixup(f);
 		f->eflags &= ~EFLAGS_TF;
 	}
 	return true;
 }
 
-static uint32_t stepped(const void *operation, struct percpu_stack *s, void *obj, unsigned int nth,
-			QAPI void (*fn)(void))
+QAPI uint32_t restart_step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
+				bool *hit, QAPI void (*interruption)(void))
 {
 	uint32_t result;
 
 	step.left = nth;
 	step.hit = false;
-	step.fn = fn;
-	result = restart_stepped_call(operation, s, obj);
-	step.fn = NULL;
+	step.interruption = interruption;
+	result = restart_stepped_call(fn, arg1, arg2);
+	step.interruption = NULL;
+	*hit = step.hit;
 	return result;
 }
 
-QAPI void *restart_step_pop(struct percpu_stack *s, unsigned int nth, bool *hit,
-			    QAPI void (*fn)(void))
+/* A call's result is a whole register; of a bool only the lowest byte would be meant. */
+static __noinline QAPI uint32_t pop(struct percpu_stack *s)
 {
-	void *obj = (void *)stepped((const void *)percpu_stack_pop, s, NULL, nth, fn);
+	return (uint32_t)percpu_stack_pop(s);
+}
 
-	*hit = step.hit;
-	return obj;
+static __noinline QAPI uint32_t push(struct percpu_stack *s, void *obj)
+{
+	return percpu_stack_push(s, obj);
+}
+
+QAPI void *restart_step_pop(struct percpu_stack *s, unsigned int nth, bool *hit,
+			    QAPI void (*interruption)(void))
+{
+	return (void *)restart_step_call((const void *)pop, (uint32_t)s, 0, nth, hit, interruption);
 }
 
 QAPI bool restart_step_push(struct percpu_stack *s, void *obj, unsigned int nth, bool *hit,
-			    QAPI void (*fn)(void))
+			    QAPI void (*interruption)(void))
 {
-	bool pushed = stepped((const void *)percpu_stack_push, s, obj, nth, fn) != 0;
-
-	*hit = step.hit;
-	return pushed;
+	return restart_step_call((const void *)push, (uint32_t)s, (uint32_t)obj, nth, hit,
+				 interruption);
 }

@@ -21,6 +21,7 @@ __init QAPI void port_early_init(void)
 {
 	gdt_init();
 	idt_init();
+	restart_init();
 	serial_console_init();
 	panic_register(&panic_ops);
 	cpu_init();

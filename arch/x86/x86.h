@@ -90,6 +90,7 @@ QAPI void trap_dispatch(struct trap_frame *f);
 void double_fault(void) __noreturn;
 
 /* restart.c: if @f was interrupted inside a restartable sequence, make it start again. */
+void restart_init(void);
 void restart_fixup(struct trap_frame *f);
 bool restart_debug_trap(struct trap_frame *f);
 

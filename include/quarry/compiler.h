@@ -20,10 +20,15 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define __must_check     __attribute__((warn_unused_result))
-#define __noreturn       __attribute__((noreturn))
-#define __noinline       __attribute__((noinline))
-#define __cold           __attribute__((cold, noinline))
+#define __must_check __attribute__((warn_unused_result))
+#define __noreturn   __attribute__((noreturn))
+#define __noinline   __attribute__((noinline))
+#define __cold       __attribute__((cold, noinline))
+/* For what a constant argument decides where it stands; who looks for uses may define it away. */
+#ifndef __always_inline
+#define __always_inline __attribute__((always_inline))
+#endif
+
 #define __packed         __attribute__((packed))
 #define __aligned(n)     __attribute__((aligned(n)))
 #define __maybe_unused   __attribute__((unused))
@@ -57,6 +62,9 @@
 
 /* A compiler barrier: no memory access moves across it. */
 #define barrier() __asm__ volatile("" ::: "memory")
+
+/* @x keeps its value, but the compiler knows no more what it is. */
+#define opaque(x) __asm__("" : "+r"(x))
 
 /* One load, one store: the compiler neither splits, repeats nor invents the access. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))

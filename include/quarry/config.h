@@ -27,4 +27,22 @@
 #define CONFIG_PAGE_POISON 1
 #endif
 
+/* Red zones, poison, owners and consistency checks of slab caches: mm/debug/slab_debug.c. */
+#ifndef CONFIG_SLAB_DEBUG
+#define CONFIG_SLAB_DEBUG 1
+#endif
+
+/*
+ * Magazines of slab caches, 256 bytes each on every CPU.  One stays empty: it is that of all caches
+ * with debug flags, and of those for which there is none left, which go to their slabs.
+ */
+#ifndef CONFIG_SLAB_MAGAZINES
+#define CONFIG_SLAB_MAGAZINES 128
+#endif
+
+/* The largest kmalloc(), in bytes: a power of two, 131072 to 4194304. */
+#ifndef CONFIG_KMALLOC_MAX_SIZE
+#define CONFIG_KMALLOC_MAX_SIZE 131072
+#endif
+
 #endif

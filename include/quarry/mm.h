@@ -21,6 +21,7 @@ struct out;
 /* Decided at boot from the memory map, vmalloc= and highmem=. */
 struct mm_layout {
 	phys_addr_t lowmem_end;  /* pa: the direct map's end, ZONE_HIGHMEM's start */
+	pfn_t lowmem_end_pfn;    /* of it */
 	uintptr_t high_memory;   /* va of lowmem_end */
 	uintptr_t vmalloc_start; /* va */
 	uintptr_t vmalloc_end;   /* va */
@@ -66,6 +67,23 @@ static inline bool virt_addr_valid(const void *va)
 static inline struct page *virt_to_page(const void *va)
 {
 	return pfn_to_page((pfn_t)(va_to_pa(va) >> PAGE_SHIFT));
+}
+
+/* The page at @va, or NULL: no lowmem.  In front of every kfree(), hence the care for registers. */
+static inline struct page *lowmem_page(const void *va)
+{
+	pfn_t pfn = ((uintptr_t)va - PAGE_OFFSET) >> PAGE_SHIFT;
+	uintptr_t page;
+
+	if (unlikely(pfn >= mm_layout.lowmem_end_pfn))
+		return NULL;
+	page = pfn * sizeof(struct page);
+	opaque(page); /* a product, then a sum: no scaled address, for which one is not enough */
+	page += (uintptr_t)mem_map;
+	opaque(page);
+	if (!page)
+		__builtin_unreachable(); /* spares the caller a second test */
+	return (struct page *)page;
 }
 
 /**

@@ -32,6 +32,7 @@ enum page_flag {
 	PG_head = 0x00000008,     /* heads a compound page */
 	PG_pgtable = 0x00000010,  /* is a page table */
 	PG_private = 0x00000020,  /* the owner's: @private is in use */
+	PG_kmalloc = 0x00000040,  /* heads a kmalloc() of whole pages */
 };
 
 enum page_flags_field {

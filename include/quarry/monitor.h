@@ -78,6 +78,14 @@ QAPI int monitor_parse_pfn(const char *text, pfn_t *pfn) __must_check;
  */
 QAPI int monitor_parse_ulong(const char *text, unsigned long *val) __must_check;
 
+/**
+ * monitor_parse_gfp - a GFP mask: names of flags and of combinations, joined by '|' or ','.
+ *
+ * Return:  0; -EINVAL when one of them is no such name.
+ * Context: any.
+ */
+QAPI int monitor_parse_gfp(const char *text, gfp_t *gfp) __must_check;
+
 /* ---- the monitor ------------------------------------------------------------------------ */
 
 /* What the kernel supplies: where bytes come from, and where text goes. */

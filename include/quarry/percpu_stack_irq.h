@@ -24,12 +24,12 @@ static inline bool percpu_stack_push(struct percpu_stack *template, void *obj)
 {
 	unsigned long flags = irq_save();
 	struct percpu_stack *s = this_cpu_ptr(template);
-	bool room = s->nr < s->limit;
+	bool taken = s->nr < s->limit && !(s->nr && s->slot[s->nr - 1] == obj);
 
-	if (room)
+	if (taken)
 		s->slot[s->nr++] = obj;
 	irq_restore(flags);
-	return room;
+	return taken;
 }
 
 #endif

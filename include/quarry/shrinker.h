@@ -35,6 +35,20 @@ QAPI void shrinker_register(struct shrinker *s);
  */
 QAPI void shrinker_unregister(struct shrinker *s);
 
+/* A cache of free memory that mm_quiesce() empties; @drain may sleep. */
+struct drain_hook {
+	QAPI void (*drain)(void);
+	struct list_head link; /* reclaim.c's */
+};
+
+/**
+ * drain_register - mm_quiesce() calls @h from now on, before it empties the per-CPU lists.
+ * @h: must stay.
+ *
+ * Context: thread, boot.
+ */
+QAPI void drain_register(struct drain_hook *h);
+
 /**
  * reclaim_background - bring every zone back above its high watermark.
  *

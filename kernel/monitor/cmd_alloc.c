@@ -91,7 +91,7 @@ static int parse_gfp_name(const char *name, size_t len, gfp_t *gfp)
 	return -EINVAL;
 }
 
-static int parse_gfp(const char *text, gfp_t *gfp)
+QAPI int monitor_parse_gfp(const char *text, gfp_t *gfp)
 {
 	size_t len;
 
@@ -115,7 +115,7 @@ static QAPI int cmd_alloc(struct out *o, int argc, char **argv)
 
 	if (argc < 2 || argc > 3 || monitor_parse_ulong(argv[1], &order) || order >= MAX_ORDER)
 		return -EINVAL;
-	if (argc == 3 && parse_gfp(argv[2], &gfp))
+	if (argc == 3 && monitor_parse_gfp(argv[2], &gfp))
 		return -EINVAL;
 	a = find_alloc(NULL);
 	if (!a)

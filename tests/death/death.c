@@ -4,12 +4,15 @@
  * THEORY.  Detectors whose answer is the end of the machine cannot be tested by tests that go on.
  * Each crime here is a function; death=NAME on the command line commits one after boot.  The row
  * of that name in tests/tests.cfg says what the kernel must print.  Whoever survives says so, in
- * words that no row expects.
+ * words that no row expects.  The crimes of each subsystem have a file and a table of their own;
+ * those of pages, and everything else, are here.
  *
  * Pointers that lead nowhere are hidden from the compiler, which would otherwise know better.
  *
  * CONTEXT.  A thread, after boot.
  */
+#include "death.h"
+
 #include <quarry/tests.h>
 
 #include <quarry/align.h>
@@ -27,30 +30,6 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
-struct death {
-	const char *name;
-	void (*commit)(void);
-};
-
-/* The same address, of which the compiler knows nothing. */
-static void *hidden(uintptr_t va)
-{
-	void *p = (void *)va;
-
-	__asm__ volatile("" : "+r"(p));
-	return p;
-}
-
-/* A block that crimes are committed on; without it there is no crime, which is no success. */
-static struct page *victim(gfp_t gfp, unsigned int order)
-{
-	struct page *page = alloc_pages(gfp, order);
-
-	if (!page)
-		pr_err("death: no victim of order %u\n", order);
-	return page;
-}
-
 /* ---- freeing ---------------------------------------------------------------------------- */
 
 static void double_free(void)
@@ -61,12 +40,25 @@ static void double_free(void)
 	__free_page(page);
 }
 
+/* The second of a pair, so that it heads no block when it has merged. */
 static void double_free_after_drain(void)
+{
+	struct page *pair = victim(GFP_KERNEL, 1);
+
+	split_page(pair, 1);
+	__free_page(pair);
+	__free_page(pair + 1);
+	mm_quiesce();
+	__free_page(pair + 1);
+}
+
+/* Somebody wrote to the page after it was free: nothing is left to see but where it lies. */
+static void double_free_of_revived(void)
 {
 	struct page *page = victim(GFP_KERNEL, 0);
 
 	__free_page(page);
-	mm_quiesce();
+	atomic_set(&page->_count, 1);
 	__free_page(page);
 }
 
@@ -451,14 +443,10 @@ static void fault_in_report(void)
 
 /* ---- the table -------------------------------------------------------------------------- */
 
-#define DEATH(fn)       \
-	{               \
-#fn, fn \
-	}
-
-static const struct death deaths[] = {
+const struct death page_deaths[] = {
 	DEATH(double_free),
 	DEATH(double_free_after_drain),
+	DEATH(double_free_of_revived),
 	DEATH(double_free_of_large_block),
 	DEATH(free_reserved),
 	DEATH(free_kernel_text),
@@ -515,22 +503,29 @@ static const struct death deaths[] = {
 	DEATH(plain_panic),
 	DEATH(panic_in_panic),
 	DEATH(fault_in_report),
+	{ NULL, NULL },
 };
+
+static const struct death *const tables[] = { page_deaths, slab_deaths, mempool_deaths };
 
 QAPI int death_commit(const char *name)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(deaths); i++) {
-		if (strcmp(deaths[i].name, name))
-			continue;
-		deaths[i].commit();
-		pr_err("death: %s survived\n", name);
-		return 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (const struct death *d = tables[i]; d->name; d++) {
+			if (strcmp(d->name, name))
+				continue;
+			d->commit();
+			pr_err("death: %s survived\n", name);
+			return 0;
+		}
 	}
 	return -ENOENT;
 }
 
 QAPI void death_show(struct out *o)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(deaths); i++)
-		out_printf(o, "%s\n", deaths[i].name);
+	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (const struct death *d = tables[i]; d->name; d++)
+			out_printf(o, "%s\n", d->name);
+	}
 }

@@ -14,7 +14,7 @@ KTEST(death, an_unknown_crime_is_refused)
 
 KTEST(death, every_crime_is_listed_by_its_name)
 {
-	char text[2048];
+	static char text[8192];
 	struct out_buf b;
 
 	out_buf_init(&b, text, sizeof(text));
@@ -22,4 +22,6 @@ KTEST(death, every_crime_is_listed_by_its_name)
 	EXPECT_EQ(t, 0, b.dropped);
 	EXPECT_TRUE(t, strstr(text, "double_free\n") != NULL);
 	EXPECT_TRUE(t, strstr(text, "stack_overflow\n") != NULL);
+	EXPECT_TRUE(t, strstr(text, "kfree_stack\n") != NULL);
+	EXPECT_TRUE(t, strstr(text, "mempool_zero\n") != NULL);
 }

@@ -2,8 +2,8 @@
  * fakeproc.c - a shared object that shows a program another /proc.
  *
  * THEORY.  procps has the names of its files built in.  Loaded before libc (LD_PRELOAD), this
- * open() turns "/proc/NAME" into "$FAKEPROC/NAME" where such a file exists, and leaves every other
- * name alone.  No privilege is needed, unlike for a mount.
+ * open() and fopen() turn "/proc/NAME" into "$FAKEPROC/NAME" where such a file exists, and leave
+ * every other name alone.  No privilege is needed, unlike for a mount.
  *
  * CONTEXT.  A process on the developer's machine; nothing of ours is linked in.
  */
@@ -19,11 +19,22 @@
 #define PROC "/proc/"
 
 typedef int open_fn(const char *path, int flags, ...);
+typedef FILE *fopen_fn(const char *path, const char *mode);
+
+/* What is to be opened instead of @path, maybe in @fake. */
+static const char *redirect(const char *path, char *fake, size_t size)
+{
+	const char *root = getenv("FAKEPROC");
+
+	if (!root || strncmp(path, PROC, strlen(PROC)) != 0)
+		return path;
+	snprintf(fake, size, "%s/%s", root, path + strlen(PROC));
+	return access(fake, R_OK) == 0 ? fake : path;
+}
 
 int open(const char *path, int flags, ...)
 {
 	open_fn *real = (open_fn *)dlsym(RTLD_NEXT, "open");
-	const char *root = getenv("FAKEPROC");
 	char fake[4096];
 	va_list ap;
 	mode_t mode;
@@ -31,10 +42,13 @@ int open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
 	va_end(ap);
-	if (root && strncmp(path, PROC, strlen(PROC)) == 0) {
-		snprintf(fake, sizeof(fake), "%s/%s", root, path + strlen(PROC));
-		if (access(fake, R_OK) == 0)
-			path = fake;
-	}
-	return real(path, flags, mode);
+	return real(redirect(path, fake, sizeof(fake)), flags, mode);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	fopen_fn *real = (fopen_fn *)dlsym(RTLD_NEXT, "fopen");
+	char fake[4096];
+
+	return real(redirect(path, fake, sizeof(fake)), mode);
 }

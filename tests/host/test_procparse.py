@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """test_procparse.py - what was written for Linux's /proc reads the monitor's reports.
 
-The kernel is booted once; its meminfo, zoneinfo, buddyinfo and pagetypeinfo become files of a
-/proc that psutil and procps are pointed at.  Nothing reads the last two but scripts, so strict
-parsers stand here for them; these are first tried on text that a Linux kernel printed.  What is
-read must agree with what the monitor says in its own words (limits), and the reports with each
-other.
+The kernel is booted once; its meminfo, zoneinfo, buddyinfo, pagetypeinfo and slabinfo become
+files of a /proc that psutil and procps are pointed at.  Nothing reads buddyinfo and pagetypeinfo
+but scripts, so strict parsers stand here; these are first tried on text that a Linux kernel
+printed.  What is read must agree with what the monitor says in its own words (limits), and the
+reports with each other.
 """
 
 import importlib.util
@@ -18,9 +18,12 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-REPORTS = ("meminfo", "zoneinfo", "buddyinfo", "pagetypeinfo")
+REPORTS = ("meminfo", "zoneinfo", "buddyinfo", "pagetypeinfo", "slabinfo")
 PAGE_KIB = 4
 NR_ORDERS = 11
+
+
+OBJECTS = {"kmalloc-256": 23, "kmalloc-2048": 5}     # made by hand
 
 
 def load_run_qemu():
@@ -118,6 +121,27 @@ def parse_zone(lines):
     return zone
 
 
+def parse_slabinfo(text):
+    """{cache: {column: number}}"""
+    version, head, *lines = text.splitlines()
+    assert version == "slabinfo - version: 2.1"
+    columns = re.findall(r"<(\w+)>", head)
+    assert head == ("# name            <active_objs> <num_objs> <objsize> <objperslab> "
+                    "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata "
+                    "<active_slabs> <num_slabs> <sharedavail>")
+    caches = {}
+    for line in lines:
+        f = fields(r"(?P<name>[^ ]+) +(?P<objs>(?:\d+ +){4}\d+) : tunables +"
+                   r"(?P<tunables>(?:\d+ +){2}\d+) : slabdata +(?P<slabs>(?:\d+ +){2}\d+)", line)
+        # The widths of Linux: a column may grow, it may not shrink.
+        numbers = parse_counts(" ".join((f["objs"], f["tunables"], f["slabs"])))
+        assert line == ("%-17s %6u %6u %6u %4u %4d : tunables %4u %4u %4u : slabdata %6u %6u %6u"
+                        % (f["name"], *numbers))
+        assert f["name"] not in caches
+        caches[f["name"]] = dict(zip(columns, numbers, strict=True))
+    return caches
+
+
 # A Linux machine's, shortened: the parsers must know the format, not this kernel's idea of it.
 # Each $ shows the end of a line that ends in a blank.
 LINUX_BUDDYINFO = """\
@@ -170,6 +194,19 @@ Node 0, zone  Movable
 """
 
 
+LINUX_SLABINFO = """\
+slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit>\
+ <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>
+ext4_inode_cache   47033  47034   1176   27    8 : tunables    0    0    0 : slabdata   1742   1742\
+      0
+nf_conntrack_expect      0      0    208   39    2 : tunables    0    0    0 : slabdata      0\
+      0      0
+kmalloc-8           7168   7168      8  512    1 : tunables  120   60    8 : slabdata     14     14\
+      0
+"""
+
+
 def test_the_parsers_read_what_linux_prints():
     assert parse_buddyinfo(LINUX_BUDDYINFO)["DMA"] == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 3]
     pages, free, blocks = parse_pagetypeinfo(LINUX_PAGETYPEINFO)
@@ -180,12 +217,24 @@ def test_the_parsers_read_what_linux_prints():
     assert zones["DMA"]["managed"] == 3840 and zones["DMA"]["start_pfn"] == 1
     assert zones["DMA"]["cpus"] == [{"cpu": 0, "count": 0, "high": 0, "batch": 1}]
     assert zones["Movable"]["protection"] == [0] * 5
+    caches = parse_slabinfo(LINUX_SLABINFO)
+    assert list(caches) == ["ext4_inode_cache", "nf_conntrack_expect", "kmalloc-8"]
+    assert caches["ext4_inode_cache"]["num_objs"] == 47034
+    assert caches["kmalloc-8"]["sharedfactor"] == 8 and caches["kmalloc-8"]["num_slabs"] == 14
 
 
 @pytest.mark.parametrize("bad", ["Node 0, zone DMA 1 2 3\n", "Node 0, zone      DMA      0\n"])
 def test_the_parsers_refuse_what_linux_does_not_print(bad):
     with pytest.raises(AssertionError):
         parse_buddyinfo(bad)
+
+
+@pytest.mark.parametrize("change", [
+    ("version: 2.1", "version: 2.0"), ("<objsize> ", ""), ("kmalloc-8  ", "kmalloc-8 "),
+    (" : tunables  120", " : tunables 120"), ("kmalloc-8", "ext4_inode_cache"), (":", ";")])
+def test_the_parser_of_slabinfo_refuses_what_linux_does_not_print(change):
+    with pytest.raises((AssertionError, ValueError)):
+        parse_slabinfo(LINUX_SLABINFO.replace(*change))
 
 
 # ---- a kernel, and a /proc made of what it says -------------------------------------------------
@@ -201,6 +250,9 @@ def said():
         # Something to see: blocks of three zones taken, and lists of a CPU not empty.
         for line in ("alloc 3 GFP_KERNEL", "alloc 6 GFP_DMA", "alloc 0 GFP_HIGHUSER_MOVABLE"):
             assert console.command(line).startswith("pfn=")
+        for cache, nr in OBJECTS.items():
+            for _ in range(nr):
+                assert console.command(f"objalloc {cache}").startswith("object=")
         texts = {name: console.command(name) for name in (*REPORTS, "limits")}
         assert console.poweroff().kind == "poweroff"
     return texts
@@ -265,6 +317,33 @@ def test_pagetypeinfo_splits_buddyinfo_by_type(said):
         assert sum(nr_blocks[zone].values()) > 0
 
 
+def test_slabinfo_counts_the_objects_made_by_hand(said):
+    caches = parse_slabinfo(said["slabinfo"])
+    assert {"kmem_cache", "kmalloc-8", "kmalloc-192", "kmalloc-131072", "dma-kmalloc-8"} <= \
+        set(caches)
+    for name, nr in OBJECTS.items():
+        assert caches[name]["active_objs"] == nr, name
+        assert caches[name]["objsize"] == int(name.split("-")[1])
+    for name, cache in caches.items():
+        assert cache["active_objs"] <= cache["num_objs"]
+        assert cache["num_objs"] == cache["num_slabs"] * cache["objperslab"]
+        assert cache["active_slabs"] <= cache["num_slabs"]
+        assert cache["objperslab"] * cache["objsize"] <= cache["pagesperslab"] * PAGE_KIB << 10
+        assert cache["batchcount"] <= cache["limit"]
+        assert cache["sharedavail"] <= cache["batchcount"] * (cache["sharedfactor"] + 1)
+        # What is in no slab is nowhere: all others are free in slabs or magazines.
+        assert bool(cache["num_slabs"]) >= bool(cache["active_objs"]), name
+
+
+def test_meminfo_says_the_pages_of_all_slabs(said):
+    mem = parse_meminfo(said["meminfo"])
+    pages = sum(cache["num_slabs"] * cache["pagesperslab"]
+                for cache in parse_slabinfo(said["slabinfo"]).values())
+    assert mem["Slab"] == PAGE_KIB * pages > 0
+    assert mem["Slab"] == mem["SReclaimable"] + mem["SUnreclaim"]
+    assert mem["KReclaimable"] == mem["SReclaimable"]
+
+
 def test_meminfo_adds_up_to_the_zones(said, limits):
     mem = parse_meminfo(said["meminfo"])
     assert mem["MemTotal"] == PAGE_KIB * sum(zone["managed"] for zone in limits.values())
@@ -302,7 +381,8 @@ def test_psutil_reads_meminfo(said, proc, monkeypatch):
     assert seen.free == mem["MemFree"] << 10
     assert seen.available == mem["MemAvailable"] << 10
     assert seen.used == seen.total - seen.free
-    assert (seen.cached, seen.buffers, seen.shared, seen.slab) == (0, 0, 0, 0)
+    assert (seen.cached, seen.buffers, seen.shared) == (0, 0, 0)
+    assert seen.slab == mem["Slab"] << 10 > 0
 
 
 def test_psutil_reads_the_low_watermarks_of_zoneinfo(said, proc, tmp_path, monkeypatch):
@@ -356,3 +436,19 @@ def test_procps_vmstat_reads_meminfo(said, procps):
     text = procps("vmstat", "-s", "-S", "K")
     assert int(re.search(r"(\d+) K total memory", text)[1]) == mem["MemTotal"]
     assert int(re.search(r"(\d+) K free memory", text)[1]) == mem["MemFree"]
+
+
+def test_procps_slabtop_reads_slabinfo(said, procps):
+    """Its figures are sums over all caches, its lines the caches themselves."""
+    caches = parse_slabinfo(said["slabinfo"])
+    text = procps("slabtop", "-o", "-s", "n")
+    active, total = map(int, re.search(r"Objects \(% used\) +: (\d+) / (\d+) ", text).groups())
+    assert active == sum(cache["active_objs"] for cache in caches.values())
+    assert total == sum(cache["num_objs"] for cache in caches.values())
+    slabs = map(int, re.search(r"Slabs \(% used\) +: (\d+) / (\d+) ", text).groups())
+    assert list(slabs) == [sum(cache[name] for cache in caches.values())
+                           for name in ("active_slabs", "num_slabs")]
+    rows = {row.split()[-1]: row.split() for row in text.splitlines() if "kmalloc-" in row}
+    for name in OBJECTS:
+        assert (int(rows[name][0]), int(rows[name][1])) == \
+            (caches[name]["num_objs"], caches[name]["active_objs"]), rows[name]

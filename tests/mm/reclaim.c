@@ -370,3 +370,25 @@ KTEST(reclaim, a_round_of_reclaim_empties_the_per_cpu_lists)
 	EXPECT_EQ(t, 0, after.nr_pcp);
 	EXPECT_EQ(t, 3, after.nr_free);
 }
+
+static unsigned int nr_drains;
+
+static QAPI void count_drain(void)
+{
+	nr_drains++;
+}
+
+KTEST(reclaim, mm_quiesce_calls_each_drain_hook_once)
+{
+	static struct drain_hook hook = { .drain = count_drain };
+	static bool registered;
+	unsigned int nr_before;
+
+	/* It stays: register it once, however often the test runs. */
+	if (!registered)
+		drain_register(&hook);
+	registered = true;
+	nr_before = nr_drains;
+	mm_quiesce();
+	EXPECT_EQ(t, nr_before + 1, nr_drains);
+}

@@ -267,3 +267,20 @@ KTEST_NEEDS(zone, the_reserve_of_a_lower_zone_grows_with_the_memory_above_it,
 	EXPECT_EQ(t, 0, zones[ZONE_NORMAL].lowmem_reserve[ZONE_NORMAL]);
 	EXPECT_EQ(t, 0, zones[ZONE_HIGHMEM].lowmem_reserve[ZONE_HIGHMEM]);
 }
+
+KTEST(zone, lowmem_page_is_the_page_of_a_direct_map_address_and_of_no_other)
+{
+	const char *last = (const char *)mm_layout.high_memory - 1;
+	const uintptr_t outside[] = { 0,
+				      PAGE_SIZE,
+				      PAGE_OFFSET - 1,
+				      mm_layout.high_memory,
+				      mm_layout.vmalloc_start,
+				      UINTPTR_MAX };
+
+	EXPECT_EQ(t, pfn_to_page(0), lowmem_page((const void *)PAGE_OFFSET));
+	EXPECT_EQ(t, virt_to_page(last), lowmem_page(last));
+	EXPECT_EQ(t, pfn_to_page(mm_layout.lowmem_end_pfn - 1), lowmem_page(last));
+	for (unsigned int i = 0; i < ARRAY_SIZE(outside); i++)
+		EXPECT_EQ(t, NULL, lowmem_page((const void *)outside[i]));
+}

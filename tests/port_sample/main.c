@@ -137,6 +137,7 @@ static void check_stacks(void)
 	stack.limit = 2;
 	HOLDS(!percpu_stack_pop(&stack));
 	HOLDS(percpu_stack_push(&stack, &one));
+	HOLDS(!percpu_stack_push(&stack, &one));
 	HOLDS(percpu_stack_push(&stack, &two));
 	HOLDS(!percpu_stack_push(&stack, &one));
 	HOLDS(percpu_stack_pop(&stack) == &two);

@@ -19,6 +19,7 @@ machine = pc
 boot = direct
 cpu = p3
 smp = 1
+config =
 garbage = 0
 test = *
 append = steps=10
@@ -107,9 +108,14 @@ def test_a_dozen_maps_are_booted_and_each_machine_has_the_ram():
     assert {row.name: qtest.check_map(row) for row in rows if qtest.check_map(row)} == {}
 
 
+def test_both_limits_of_kmalloc_are_booted():
+    configs = [row.config for row in Config("kernel").rows() if "kmalloc*.*" in row.keys["test"]]
+    assert {"", "KMALLOC_MAX_SIZE=4194304"} <= set(configs)
+
+
 def test_every_crime_has_a_row():
-    table = (ROOT / "tests/death/death.c").read_text()
-    crimes = re.findall(r"^\tDEATH\((\w+)\),", table, re.M)
+    tables = "".join(path.read_text() for path in sorted((ROOT / "tests/death").glob("*.c")))
+    crimes = re.findall(r"^\tDEATH\((\w+)\),", tables, re.M)
     rows = [row.name for row in Config("kernel").rows() if row.kind == "death"]
     assert crimes and sorted(rows) == sorted(f"death-{crime}" for crime in crimes)
 
@@ -145,6 +151,8 @@ def test_a_gap_in_the_matrix_is_named(config, old, new, gap):
     ("[death a]\nmem = 16M\n", "expects nothing"),
     ("[row a]\nend = panic\n", "expects nothing"),
     ("[row a]\nend = well\n", "end is well"),
+    ("[row a]\nconfig = KMALOC_MAX_SIZE=4194304\n", "no build option is set by KMALOC_MAX_SIZE"),
+    ("[row a]\nconfig = SMP=0 SHOW\n", "no build option is set by SHOW"),
     ("[e820 a]\nmem = 16M\n", "no map"),
     ("[row 16M-pc-direct-p3]\n", "two rows are called"),
     ("[row a]\nmem = 16M\n[row a]\nmem = 64M\n", "already exists"),

@@ -23,7 +23,8 @@ RUN = TOOLS / "run_qemu.py"
 
 def make_row(kernel, behave, **keys):
     """A row of tests.cfg, as data."""
-    defaults = {"test": "*", "expect": "", "forbid": "", "timeout": "20", "kind": "row"}
+    defaults = {"test": "*", "expect": "", "forbid": "", "timeout": "20", "kind": "row",
+                "config": ""}
     keys = {**defaults, "end": "panic" if keys.get("kind") == "death" else "", **keys}
     machine = Machine(kernel=kernel, mem="16M", append=f"behave={behave} steps=1",
                       boot=keys.get("boot", "direct"), garbage=keys.get("garbage", 0),
@@ -158,6 +159,39 @@ def test_a_row_that_cannot_start_is_a_failure(kernel, keys):
 
 def test_a_row_without_a_kernel_is_a_failure():
     assert "did not start" in judge("/no/such/kernel", "pass").problems[0]
+
+
+@pytest.fixture(name="fake_make")
+def fake_make_fixture(tmp_path, monkeypatch):
+    """A function: instead of make, a script runs; returns the file of the words it was given."""
+    def fake(script):
+        program, words = tmp_path / "make", tmp_path / "words"
+        program.write_text(f'#!/bin/sh\necho "$@" >> {words}\n{script}\n')
+        program.chmod(0o755)
+        monkeypatch.setattr(qtest, "make_argv", lambda: [str(program)])
+        monkeypatch.setattr(qtest, "kernels", {})
+        return words
+    return fake
+
+
+def test_rows_of_another_configuration_boot_a_kernel_that_is_built_once(kernel, fake_make,
+                                                                        monkeypatch):
+    words = fake_make(f"echo '  LINK    x'; echo {kernel}")
+    monkeypatch.setenv("QUARRY_CC", "clang")
+    monkeypatch.setenv("QUARRY_CONFIG", "SMP=0 KMALLOC_MAX_SIZE=131072")
+    for _ in range(2):
+        verdict = judge("/no/such/kernel", "pass", config="KMALLOC_MAX_SIZE=4194304")
+        assert (verdict.passed, verdict.failed, verdict.problems) == (3, 0, [])
+    asked, = words.read_text().splitlines()
+    assert asked.endswith(" CC=clang CONFIG=SMP=0 KMALLOC_MAX_SIZE=4194304 print-kernel")
+
+
+def test_a_configuration_that_does_not_build_is_a_failure(kernel, fake_make):
+    fake_make("echo no rule; exit 2")
+    verdict = judge(kernel, "pass", config="SMP=0")
+    assert (verdict.passed, verdict.failed) == (0, 1)
+    assert verdict.problems == ["the kernel with SMP=0 was not built"]
+    assert verdict.log == "no rule\n"
 
 
 def test_a_fault_of_the_runner_is_a_failure(kernel):

@@ -309,6 +309,9 @@ def test_prose_is_not_taken_for_code(tmp_path, comment):
 CONFIG_H = "#ifndef CONFIG_SMP\n#define CONFIG_SMP 1\n#endif\n" \
            "#ifndef CONFIG_SHOW\n#define CONFIG_SHOW 1\n#endif\n"
 
+# An option that is a number: the library is not made with 0 in its place.
+CONFIG_H_DEPTH = CONFIG_H + "#ifndef CONFIG_DEPTH\n#define CONFIG_DEPTH 128\n#endif\n"
+
 CONTRACT = """\
 extern   pond_wait                -     # blocks
 extern   pond_print               SHOW
@@ -375,10 +378,14 @@ def contract(tmp_path):
         for path, text in tree.items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
-        subprocess.run(["make", "-s", "lib"], cwd=tmp_path, check=True)
+        # Not with the variables of a make that runs this.
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        env.pop("BUILD", None)
+        env.pop("CONFIG", None)
+        subprocess.run(["make", "-s", "lib"], cwd=tmp_path, check=True, env=env)
         done = subprocess.run(
             [TOOLS / "check_contract.py", "--build", "check", "--default", "build/libpond.a"],
-            cwd=tmp_path, capture_output=True, text=True)
+            cwd=tmp_path, capture_output=True, text=True, env=env)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout
     return check
@@ -386,6 +393,15 @@ def contract(tmp_path):
 
 def test_a_true_contract_is_accepted(contract):
     assert contract() == (0, "")
+
+
+def test_an_option_that_is_a_number_is_left_alone(contract):
+    library = "#include <quarry/config.h>\n#if CONFIG_DEPTH < 100\n#error too shallow\n#endif\n"
+    assert contract({"include/quarry/config.h": CONFIG_H_DEPTH,
+                     "lib/pond.c": library + LIBRARY}) == (0, "")
+    _, out = contract({"include/quarry/config.h": CONFIG_H_DEPTH, "lib/pond.c": library + LIBRARY,
+                       "include/quarry/contract.txt": CONTRACT + "extern   pond_dry   DEPTH\n"})
+    assert "no such option: DEPTH" in out
 
 
 @pytest.mark.parametrize("drop, what", [

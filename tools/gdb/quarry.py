@@ -7,7 +7,7 @@ IDEA.  The kernel may stand anywhere: at the firmware's first instruction, befor
 before mm_init(), inside an allocation with a zone's lock held and a list half-linked.  So nothing
 that memory says is believed (quarry_mm.py), and what contradicts itself is shown in a line that
 starts with BROKEN.  Nothing is ever called in the kernel.  How memory is read, and where constants
-come from: quarry_machine.py.
+come from: quarry_machine.py.  Slab caches, and what an address is: quarry_slab.py.
 
 STATE.  None between commands.
 
@@ -24,7 +24,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from quarry_machine import (  # noqa: E402
     PROBLEMS_SHOWN, Machine, Report, Unreadable, enum_names, length, show_bits, symbol)
 from quarry_mm import (  # noqa: E402
-    PageTables, Pages, all_stacks, all_zones, check_stack, pcp_holder, walk_list, zone_label)
+    PageTables, Pages, all_stacks, all_zones, check_stack, page_line, walk_list, zone_label)
+from quarry_slab import (  # noqa: E402
+    OBJECT_STATES, all_caches, cache_line, object_lines, show_slabs, whatis_lines)
 
 
 # ---- what the user types ------------------------------------------------------------------------
@@ -221,13 +223,6 @@ def pcp(machine, report, args):
         check_stack(stack, pages, report)
 
 
-def block_text(pages, pfn, head):
-    flags = pages.flags(head)
-    text = (f" order={pages.order(flags)} "
-            f"mobility={pages.mobility_name(pages.mobility(flags))}")
-    return text + (f" head={head:#07x}" if head != pfn else "")
-
-
 def page(machine, report, args):
     """What is known about a page frame.
 
@@ -244,26 +239,7 @@ def page(machine, report, args):
     pfn = parse_pfn(machine, pages, args[0])
     if pfn >= pages.max_pfn:
         raise gdb.GdbError(f"pfn {pfn:#x} has no struct page: RAM ends at {pages.max_pfn:#x}")
-    value = machine.load(pages.va(pfn), pages.type)
-    flags, head = pages.flags(pfn), pages.block_head(pfn)
-    holder = None
-    if flags & pages.reserved:
-        state = "reserved"
-    elif head is not None:
-        state = "free" if pages.flags(head) & pages.buddy else "used"
-    else:
-        holder = pcp_holder(machine, pages, pfn, report)
-        state = "per-cpu" if holder else "in-motion"
-    lru = [int(value["lru"][link]) for link in ("next", "prev")]
-    virtual = int(value["virtual"])
-    report.line(f"pfn={pfn:#07x} pa={pfn << machine.page_shift:#010x} "
-                f"va={f'{virtual:#010x}' if virtual else 'none'} "
-                f"zone={zone_label(machine, pages.zone(flags))} state={state} "
-                f"flags={show_bits(flags & pages.bits_mask, pages.bit_names)} "
-                f"count={pages.count(pfn)}"
-                + (block_text(pages, pfn, head) if head is not None else "")
-                + f" private={int(value['private']):#x} lru={lru[0]:#010x},{lru[1]:#010x}"
-                + (f" cpu={holder.cpu}" if holder else ""))
+    report.line(page_line(machine, pages, pfn, report))
     report.line(f"    (struct page *){pages.va(pfn):#x}")
 
 
@@ -353,6 +329,58 @@ def memblock(machine, report, args):
                 f"{'closed' if value['closed'] else 'open'} memory={nr[0]} reserved={nr[1]}")
 
 
+def choose_cache(machine, report, args):
+    if not args:
+        raise gdb.GdbError("which cache? `quarry caches` lists them")
+    found = [c for c in all_caches(machine, report) if c.name == args[0]]
+    if not found:
+        raise gdb.GdbError(f"no cache '{args[0]}': quarry caches lists them")
+    return found[0]
+
+
+def caches(machine, report, args):
+    """Slab caches, a line each: geometry, and how many objects there are of which kind.
+
+    quarry caches
+
+    in_use are the objects that somebody has, cached those in magazines."""
+    for cache in all_caches(machine, report):
+        report.line(cache_line(cache, report))
+
+
+def slabs(machine, report, args):
+    """The slabs of one cache, as its lists have them, and a map of the objects of each.
+
+    quarry slabs CACHE
+
+    In the map T is an object that somebody has, c one in a magazine, - one on its slab's list.
+    Links, lists and counts are checked; a contradiction is normal while the lock is held."""
+    cache = choose_cache(machine, report, args)
+    report.line(cache_line(cache, report))
+    show_slabs(cache, report)
+
+
+def objects(machine, report, args):
+    """The objects of one cache: address, index, slab, state, and who took and gave it, if known.
+
+    quarry objects CACHE [taken|cached|free]"""
+    cache = choose_cache(machine, report, args)
+    if len(args) > 1 and args[1] not in OBJECT_STATES:
+        raise gdb.GdbError("states are " + ", ".join(OBJECT_STATES))
+    for line in object_lines(cache, args[1] if len(args) > 1 else None, report):
+        report.line(line)
+
+
+def whatis(machine, report, args):
+    """What an address is: all that the monitor's command of that name knows, from outside.
+
+    quarry whatis EXPRESSION"""
+    if len(args) != 1:
+        raise gdb.GdbError("one address: see help quarry whatis")
+    for line in whatis_lines(machine, number_of(machine, args[0]) & machine.word_mask, report):
+        report.line(line)
+
+
 def show_help(machine, report, args):
     """List the commands.
 
@@ -364,8 +392,10 @@ def show_help(machine, report, args):
 
 
 COMMANDS = {"zones": zones, "free": free, "pcp": pcp, "page": page, "pt": pt, "memmap": memmap,
-            "memblock": memblock, "help": show_help}
-ARGS_MAX = {"zones": 1, "free": 2, "pcp": 1, "page": None, "pt": None}
+            "memblock": memblock, "caches": caches, "slabs": slabs, "objects": objects,
+            "whatis": whatis, "help": show_help}
+ARGS_MAX = {"zones": 1, "free": 2, "pcp": 1, "page": None, "pt": None, "slabs": 1, "objects": 2,
+            "whatis": None}
 NEEDS_NO_MACHINE = ("help",)
 
 

@@ -197,6 +197,7 @@ class Stack:
         self.order, self.zone = pages.order(flags), pages.zone(flags)
         self.mobility = pages.mobility(flags)
         self.nr, self.limit = int(value["nr"]), int(value["limit"])
+        self.bottom = int(value["bottom"])
         slots = value["slot"]
         self.room = length(slots.type)
         self.blocks = [int(slots[i]) for i in range(min(self.nr, self.room))]
@@ -225,6 +226,8 @@ def check_stack(stack, pages, report):
     where = f"cpu={stack.cpu} list {stack.index}"
     if not stack.nr <= stack.limit <= stack.room:
         report.broken(f"{where}: nr={stack.nr} limit={stack.limit}, room for {stack.room}")
+    if stack.bottom:
+        report.broken(f"{where}: bottom={stack.bottom:#x}, must be 0")
     for va in stack.blocks:
         pfn = pages.pfn(va)
         if pfn is None:
@@ -241,6 +244,40 @@ def pcp_holder(machine, pages, pfn, report):
             if head is not None and head <= pfn < head + (1 << stack.order):
                 return stack
     return None
+
+
+# ---- one page -----------------------------------------------------------------------------------
+
+
+def block_text(pages, pfn, head):
+    flags = pages.flags(head)
+    text = (f" order={pages.order(flags)} "
+            f"mobility={pages.mobility_name(pages.mobility(flags))}")
+    return text + (f" head={head:#07x}" if head != pfn else "")
+
+
+def page_line(machine, pages, pfn, report):
+    """What the kernel's page_show() says, and for a page on a CPU's list, which CPU's."""
+    value = machine.load(pages.va(pfn), pages.type)
+    flags, head = pages.flags(pfn), pages.block_head(pfn)
+    holder = None
+    if flags & pages.reserved:
+        state = "reserved"
+    elif head is not None:
+        state = "free" if pages.flags(head) & pages.buddy else "used"
+    else:
+        holder = pcp_holder(machine, pages, pfn, report)
+        state = "per-cpu" if holder else "in-motion"
+    lru = [int(value["lru"][link]) for link in ("next", "prev")]
+    virtual = int(value["virtual"])
+    return (f"pfn={pfn:#07x} pa={pfn << machine.page_shift:#010x} "
+            f"va={f'{virtual:#010x}' if virtual else 'none'} "
+            f"zone={zone_label(machine, pages.zone(flags))} state={state} "
+            f"flags={show_bits(flags & pages.bits_mask, pages.bit_names)} "
+            f"count={pages.count(pfn)}"
+            + (block_text(pages, pfn, head) if head is not None else "")
+            + f" private={int(value['private']):#x} lru={lru[0]:#010x},{lru[1]:#010x}"
+            + (f" cpu={holder.cpu}" if holder else ""))
 
 
 # ---- page tables --------------------------------------------------------------------------------

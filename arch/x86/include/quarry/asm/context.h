@@ -28,9 +28,13 @@ static inline unsigned int context_read(void)
 	return this_cpu_read(context_word);
 }
 
+/* Compared in memory: it stands in front of every allocation. */
 static inline bool env_can_sleep(void)
 {
-	return context_read() == 0;
+	bool zero;
+
+	__asm__ volatile("cmpl $0, %%fs:%1" : "=@cce"(zero) : "m"(context_word));
+	return zero;
 }
 
 static inline bool in_interrupt(void)

@@ -10,19 +10,41 @@
 
 struct percpu_stack;
 
+/* One inlined pop or push.  EIP in (start, end): begun, not committed. */
+struct restart_sequence {
+	uint32_t start, end;
+};
+
+extern struct restart_sequence restart_table[], restart_table_end[];
+
+/**
+ * restart_step_call - call a function with an interruption inside a restartable sequence.
+ * @fn:   QAPI function of two arguments, or fewer; what it calls is stepped through as well.
+ * @arg1: its first argument.
+ * @arg2: its second argument.
+ * @nth:  before which instruction inside a restartable sequence @interruption is called, counted
+ *        from 1 (the second instruction of the first sequence that @fn comes through) over all
+ *        sequences; afterwards the sequence is treated as an interrupt return treats it, and the
+ *        rest of @fn runs undisturbed.
+ * @hit:  set to whether @fn came to that many instructions, that is, @interruption was called.
+ * @interruption: what the interruption does; it runs in interrupt context.
+ *
+ * Return:  what @fn returned in EAX.
+ * Context: thread.
+ */
+QAPI uint32_t restart_step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
+				bool *hit, QAPI void (*interruption)(void));
+
 /**
  * restart_step_pop, restart_step_push - pop or push with an interruption in the middle.
- * @nth: before which instruction inside a restartable sequence @fn is called, counted from 1 (the
- *       second instruction); afterwards the sequence is treated as an interrupt return treats it.
- * @fn:  what the interruption does; it runs in interrupt context.
- * @hit: set when the sequence had that many instructions, that is, when @fn was called.
+ * @nth: as for restart_step_call(), like @hit and @interruption.
  *
  * Return:  what pop or push returned.
  * Context: thread.
  */
 QAPI void *restart_step_pop(struct percpu_stack *s, unsigned int nth, bool *hit,
-			    QAPI void (*fn)(void));
+			    QAPI void (*interruption)(void));
 QAPI bool restart_step_push(struct percpu_stack *s, void *obj, unsigned int nth, bool *hit,
-			    QAPI void (*fn)(void));
+			    QAPI void (*interruption)(void));
 
 #endif
