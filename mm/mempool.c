@@ -179,7 +179,8 @@ static const char *element_fault(const struct mempool *pool, const void *element
 		return "is no object of the pool's cache";
 	if (pool->free != mempool_free_pages)
 		return NULL;
-	if (page < mem_map || page >= mem_map + max_pfn || pfn_to_page(page_to_pfn(page)) != page)
+	if (page < mem_map || page >= mem_map + max_pfn ||
+	    ((uintptr_t)page - (uintptr_t)mem_map) % sizeof(*page))
 		return "is no struct page";
 	if (atomic_read(&page->_count) != 1 || (page->flags & PG_buddy))
 		return "is a page that is free or shared";

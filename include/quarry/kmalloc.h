@@ -65,7 +65,7 @@ QAPI void *kmalloc_large(size_t size, gfp_t gfp) __must_check;
 
 /**
  * kmalloc - memory of any size up to KMALLOC_MAX_SIZE, physically contiguous.
- * @size: bytes; 0 gives ZERO_SIZE_PTR.
+ * @size: bytes; 0 gives ZERO_SIZE_PTR (a constant 0 does so without looking at @gfp).
  * @gfp:  as for kmem_cache_alloc(); with __GFP_DMA below 16 MiB.
  *
  * Return:  at least @size bytes, aligned to 8, and to @size if that is a power of two; NULL when
@@ -83,7 +83,7 @@ static inline __always_inline void *kmalloc(size_t size, gfp_t gfp)
 	if (size > KMALLOC_CACHE_MAX)
 		return kmalloc_large(size, gfp);
 	if (!size)
-		return __kmalloc(size, gfp);
+		return ZERO_SIZE_PTR;
 	return kmem_cache_alloc(kmalloc_caches[gfp & __GFP_DMA ? 1 : 0][kmalloc_index(size)], gfp);
 }
 
