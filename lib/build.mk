@@ -6,6 +6,7 @@ lib-src := \
 	lib/out.c \
 	lib/panic.c \
 	lib/printk.c \
+	lib/rbtree.c \
 	lib/sort.c \
 	lib/string.c \
 	lib/vsnprintf.c

@@ -32,6 +32,7 @@
 #include "debug/slab_debug.h"
 #include "internal.h"
 #include "slab.h"
+#include "vmalloc.h"
 
 #define MIN_FREE_FACTOR     16ul  /* min_free_kbytes = sqrt(lowmem KiB * this) */
 #define MIN_FREE_LOWEST     128ul /* KiB */
@@ -131,6 +132,7 @@ const struct boot_option mm_boot_options[] = {
 	{ "init_on_alloc", set_init_on_alloc },
 	{ "init_on_free", set_init_on_free },
 	{ "slab_debug", slab_debug_parse },
+	{ "vmalloc_debug", vmalloc_debug_parse },
 };
 const unsigned int nr_mm_boot_options = ARRAY_SIZE(mm_boot_options);
 
@@ -427,6 +429,7 @@ enum init_cap {
 	CAP_ZONES = 1u << 3,      /* struct pages and buddies; memblock is closed */
 	CAP_PAGES = 1u << 4,      /* alloc_pages() */
 	CAP_SLAB = 1u << 5,       /* kmem_cache_create(), kmalloc() */
+	CAP_VMALLOC = 1u << 6,    /* vmalloc(), vmap(), ioremap() */
 };
 
 struct init_step {
@@ -442,6 +445,7 @@ static const struct init_step mm_steps[] = {
 	{ "zones", zones_step, CAP_BOOT_ALLOC | CAP_DIRECT_MAP, CAP_ZONES },
 	{ "allocator", allocator_step, CAP_ZONES, CAP_PAGES },
 	{ "slab", slab_step, CAP_PAGES, CAP_SLAB },
+	{ "vmalloc", vmalloc_init, CAP_LAYOUT | CAP_DIRECT_MAP | CAP_SLAB, CAP_VMALLOC },
 };
 
 __init QAPI void mm_init(const struct bootinfo *bi, const struct mem_region *sane_map,

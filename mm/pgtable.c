@@ -29,6 +29,7 @@
  */
 #include <quarry/align.h>
 #include <quarry/errno.h>
+#include <quarry/list.h>
 #include <quarry/mm.h>
 #include <quarry/out.h>
 #include <quarry/pgtable.h>
@@ -194,6 +195,21 @@ static int split_ends(uintptr_t va, size_t size)
 	return err || !size ? err : split_at(va + size);
 }
 
+/* Make sure that no entry of the range above level 0 is empty: an empty table changes nothing. */
+static int add_tables(uintptr_t va, uintptr_t end)
+{
+	struct pt_walk w;
+
+	while (va != end) {
+		pgtable_walk(va, &w);
+		if (!w.level || !pte_is_none(w.pte))
+			va = next_va(va, max(w.level, 1u), end); /* a table at once */
+		else if (add_table(w.slot, va, w.level))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* ---- mapping ---------------------------------------------------------------------------- */
 
 /* Whole pages of the kernel's part of the space, which ends where it would wrap. */
@@ -289,6 +305,68 @@ QAPI int pgtable_unmap(uintptr_t va, size_t size)
 	return err;
 }
 
+/* ---- single pages ----------------------------------------------------------------------- */
+
+/* The entries of level 0 from @va on that lie side by side: the first, and how many up to @end. */
+static pte_t *leaf_run(uintptr_t va, uintptr_t end, unsigned long *nr)
+{
+	struct pt_walk w;
+
+	pgtable_walk(va, &w);
+	*nr = (next_va(va, 1, end) - va) >> PAGE_SHIFT;
+	BUG_ON(w.level && w.present);
+	return w.level ? NULL : w.slot;
+}
+
+QAPI int pgtable_map_pages(uintptr_t va, struct page *const *pages, unsigned long nr, uint32_t prot)
+{
+	uintptr_t end = va + (nr << PAGE_SHIFT);
+	unsigned long nr_run;
+	int err;
+
+	check_range(va, nr << PAGE_SHIFT);
+	err = add_tables(va, end);
+	if (err)
+		return err;
+	for (; va != end; va += nr_run << PAGE_SHIFT) {
+		pte_t *slot = leaf_run(va, end, &nr_run);
+
+		for (unsigned long i = 0; i < nr_run; i++) {
+			BUG_ON(!pte_is_none(pte_read(&slot[i])));
+			pte_set(&slot[i], pte_make(page_to_pfn(*pages++), prot, 0));
+		}
+	}
+	return 0;
+}
+
+/* Empty one entry: was there a page? */
+static bool take_page(pte_t *slot, struct list_head *pages)
+{
+	pte_t pte = pte_read(slot);
+
+	if (pte_is_none(pte))
+		return false;
+	pte_set(slot, pte_none());
+	if (pages)
+		list_add_tail(&pfn_to_page(pte_pfn(pte))->lru, pages);
+	return true;
+}
+
+QAPI unsigned long pgtable_unmap_pages(uintptr_t va, size_t size, struct list_head *pages)
+{
+	uintptr_t end = va + size;
+	unsigned long nr_run, nr = 0;
+
+	check_range(va, size);
+	for (; va != end; va += nr_run << PAGE_SHIFT) {
+		pte_t *slot = leaf_run(va, end, &nr_run);
+
+		for (unsigned long i = 0; slot && i < nr_run; i++)
+			nr += take_page(&slot[i], pages);
+	}
+	return nr;
+}
+
 /* ---- protecting ------------------------------------------------------------------------- */
 
 QAPI int pgtable_protect(uintptr_t va, size_t size, uint32_t prot)
@@ -316,21 +394,6 @@ static bool in_direct_map(uintptr_t va, unsigned long nr_pages)
 
 	return IS_ALIGNED(va, PAGE_SIZE) && va >= PAGE_OFFSET && nr_pages <= lowmem_pages &&
 	       (va - PAGE_OFFSET) >> PAGE_SHIFT <= lowmem_pages - nr_pages;
-}
-
-/* Make sure that no entry of the range above level 0 is empty: an empty table changes nothing. */
-static int add_tables(uintptr_t va, uintptr_t end)
-{
-	struct pt_walk w;
-
-	while (va != end) {
-		pgtable_walk(va, &w);
-		if (!w.level || !pte_is_none(w.pte))
-			va = next_va(va, w.level, end);
-		else if (add_table(w.slot, va, w.level))
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 /* Map again what set_memory_np() took away: its frames follow from the addresses. */

@@ -9,7 +9,8 @@
  * Shrinkers allocate and free themselves.  So the thread that runs a round carries PF_MEMALLOC: its
  * own requests may take all reserves and never start another round.
  *
- * STATE.  shrinkers, drain_hooks, in the order of registration; hooks are never taken away.
+ * STATE.  shrinkers, in the order of registration; drain_hooks, the last registered first, because
+ * who came later may have memory from those before.  Hooks are never taken away.
  *
  * INVARIANTS.  R1: a round never nests in itself.
  *
@@ -76,7 +77,7 @@ QAPI void drain_register(struct drain_hook *h)
 {
 	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
 
-	list_add_tail(&h->link, &drain_hooks);
+	list_add(&h->link, &drain_hooks);
 	spin_unlock_irqrestore(&shrinkers_lock, flags);
 }
 

@@ -32,6 +32,7 @@
 #include <quarry/pgtable.h>
 #include <quarry/printk.h>
 #include <quarry/string.h>
+#include <quarry/vmalloc.h>
 
 /* The counts of a zone at one moment. */
 struct zone_counts {
@@ -354,13 +355,15 @@ static void show_uses(struct out *o, const struct mm_account *a)
 		"WritebackTmp",  "CommitLimit",  "Committed_AS",
 	};
 	static const char *const rest[] = {
-		"VmallocUsed",    "VmallocChunk",   "Percpu",        "AnonHugePages",
-		"ShmemHugePages", "ShmemPmdMapped", "FileHugePages", "FilePmdMapped",
+		"VmallocChunk",   "Percpu",        "AnonHugePages", "ShmemHugePages",
+		"ShmemPmdMapped", "FileHugePages", "FilePmdMapped",
 	};
 
 	static const char *const stacks[] = { "KernelStack" };
 	unsigned long reclaimable = slab_nr_pages(true), unreclaimable = slab_nr_pages(false);
+	struct vm_counts vm;
 
+	vm_count(&vm);
 	show_zeros(o, before, ARRAY_SIZE(before));
 	show_pages(o, "KReclaimable", reclaimable);
 	show_pages(o, "Slab", reclaimable + unreclaimable);
@@ -370,6 +373,7 @@ static void show_uses(struct out *o, const struct mm_account *a)
 	show_pages(o, "PageTables", a->nr_pgtable);
 	show_zeros(o, after, ARRAY_SIZE(after));
 	show_kb(o, "VmallocTotal", (mm_layout.vmalloc_end - mm_layout.vmalloc_start) >> 10);
+	show_pages(o, "VmallocUsed", vm.nr_pages);
 	show_zeros(o, rest, ARRAY_SIZE(rest));
 }
 

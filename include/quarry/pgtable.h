@@ -9,7 +9,9 @@
 #include <quarry/port.h>
 #include <quarry/types.h>
 
+struct list_head;
 struct out;
+struct page;
 
 /* Where a walk ended. */
 struct pt_walk {
@@ -48,6 +50,27 @@ QAPI int pgtable_map(uintptr_t va, phys_addr_t pa, size_t size, uint32_t prot, b
  * Context: as pgtable_map().
  */
 QAPI int pgtable_unmap(uintptr_t va, size_t size) __must_check;
+
+/**
+ * pgtable_map_pages - map @nr pages, wherever they are, at consecutive addresses from @va on.
+ * @va: page-aligned; nothing of the range is mapped.
+ *
+ * Return:  0; -ENOMEM when a table cannot be had: then nothing is mapped.
+ * Context: a thread that may sleep; one user of a range at a time.
+ * Cost:    a few instructions a page.
+ */
+QAPI int pgtable_map_pages(uintptr_t va, struct page *const *pages, unsigned long nr, uint32_t prot)
+	__must_check;
+
+/**
+ * pgtable_unmap_pages - unmap the single pages of a range, and leave the flush to the caller.
+ * @va, @size: multiples of PAGE_SIZE; a large page in the range is a BUG.
+ * @pages:     gets every page that was mapped, linked by lru; NULL if nobody wants them.
+ *
+ * Return:  pages that were mapped.
+ * Context: any; one user of a range at a time.
+ */
+QAPI unsigned long pgtable_unmap_pages(uintptr_t va, size_t size, struct list_head *pages);
 
 /**
  * pgtable_protect - change what mapped pages of the range allow; pages not mapped stay so.

@@ -45,6 +45,7 @@ struct drain_hook {
  * drain_register - mm_quiesce() calls @h from now on, before it empties the per-CPU lists.
  * @h: must stay.
  *
+ * It is called before those registered earlier, from whom it may have its memory.
  * Context: thread, boot.
  */
 QAPI void drain_register(struct drain_hook *h);

@@ -12,6 +12,7 @@
 #include <quarry/mm.h>
 #include <quarry/monitor.h>
 #include <quarry/pgtable.h>
+#include <quarry/vmalloc.h>
 
 /* A command without arguments that prints one report. */
 #define REPORT_COMMAND(name, show, help)                                 \
@@ -30,6 +31,7 @@ REPORT_COMMAND(meminfo, meminfo_show, "memory in kB, as /proc/meminfo");
 REPORT_COMMAND(buddyinfo, buddyinfo_show, "free blocks by zone and order, as /proc/buddyinfo");
 REPORT_COMMAND(zoneinfo, zoneinfo_show, "zones, watermarks, per-CPU lists, as /proc/zoneinfo");
 REPORT_COMMAND(pagetypeinfo, pagetypeinfo_show, "free blocks by mobility, as /proc/pagetypeinfo");
+REPORT_COMMAND(vmallocinfo, vmallocinfo_show, "areas of addresses, as /proc/vmallocinfo");
 REPORT_COMMAND(limits, limits_show, "largest requests, limits of zones, address map");
 
 static QAPI int cmd_page(struct out *o, int argc, char **argv)

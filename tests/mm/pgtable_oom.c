@@ -6,8 +6,10 @@
  */
 #include "helpers.h"
 
+#include <quarry/align.h>
 #include <quarry/errno.h>
 #include <quarry/ktest.h>
+#include <quarry/list.h>
 #include <quarry/mm.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
@@ -105,4 +107,76 @@ KTEST_NEEDS(pgtable, a_large_page_comes_back_in_full_or_not_at_all, .features = 
 	EXPECT_EQ(t, 0, set_memory_rw(va, nr_pages));
 	EXPECT_EQ(t, nr_pages, nr_mapped(block, nr_pages));
 	__free_pages(block, MAX_ORDER - 1);
+}
+
+/* The highest part of the vmalloc range that one table would map and that has none; 0: none. */
+static uintptr_t some_untabled_range(void)
+{
+	size_t size = 1ul << pt_shift(1);
+	uintptr_t va = mm_layout.vmalloc_end & ~(size - 1);
+	struct pt_walk w;
+
+	while (va - size >= mm_layout.vmalloc_start) {
+		va -= size;
+		pgtable_walk(va, &w);
+		if (w.level && pte_is_none(w.pte))
+			return va;
+	}
+	return 0;
+}
+
+KTEST_NEEDS(pgtable, pages_for_which_no_table_can_be_had_are_not_mapped, .ram_mib = 12)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	uintptr_t va = some_untabled_range();
+	unsigned long nr_tables = pgtable_nr_pages();
+	struct pt_walk w;
+	HOARD(rest);
+
+	ASSERT_TRUE(t, page);
+	/* Nobody frees a table: after many tests there may be no such range. */
+	if (va) {
+		hoard_machine(&rest);
+		EXPECT_ERR(t, -ENOMEM, pgtable_map_pages(va, &page, 1, PROT_KERNEL));
+		hoard_free(&rest);
+		pgtable_walk(va, &w);
+		EXPECT_FALSE(t, w.present);
+		EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
+	}
+	__free_page(page);
+}
+
+#define NR_SCATTERED 5u
+
+/* Across the end of a table, where there is one. */
+KTEST_NEEDS(pgtable, scattered_pages_are_mapped_side_by_side_and_handed_back_in_order,
+	    .ram_mib = 12)
+{
+	uintptr_t span = 1ul << pt_shift(1);
+	uintptr_t va = ALIGN_UP(mm_layout.vmalloc_start, span) + span - 2 * PAGE_SIZE;
+	struct page *pages[NR_SCATTERED];
+	LIST_HEAD(back);
+	struct pt_walk w;
+
+	for (unsigned int i = 0; i < NR_SCATTERED; i++) {
+		pages[i] = alloc_page(GFP_KERNEL);
+		ASSERT_TRUE(t, pages[i]);
+	}
+	ASSERT_GE(t, mm_layout.vmalloc_start, va);
+	ASSERT_EQ(t, 0, pgtable_map_pages(va, pages, NR_SCATTERED, PROT_KERNEL));
+	for (unsigned int i = 0; i < NR_SCATTERED; i++) {
+		pgtable_walk(va + i * PAGE_SIZE, &w);
+		EXPECT_TRUE(t, w.present && w.pa == page_to_phys(pages[i]));
+	}
+	EXPECT_EQ(t, NR_SCATTERED, pgtable_unmap_pages(va, NR_SCATTERED * PAGE_SIZE, &back));
+	EXPECT_EQ(t, 0, pgtable_unmap_pages(va, NR_SCATTERED * PAGE_SIZE, NULL));
+	tlb_flush_range(va, va + NR_SCATTERED * PAGE_SIZE);
+	for (unsigned int i = 0; i < NR_SCATTERED; i++) {
+		struct page *page = list_first_entry(&back, struct page, lru);
+
+		EXPECT_EQ(t, pages[i], page);
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	EXPECT_TRUE(t, list_empty(&back));
 }

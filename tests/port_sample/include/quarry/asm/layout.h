@@ -25,10 +25,11 @@
 
 #define PHYS_ADDR_LIMIT (4 * GiB)
 
-#define PAGE_OFFSET    0x60000000ul
-#define DIRECT_MAP_MAX (512 * MiB)
-#define ZONE_DMA_LIMIT (16 * MiB)
-#define BOOT_WINDOW    (16 * MiB)
+#define PAGE_OFFSET     0x60000000ul
+#define DIRECT_MAP_MAX  (512 * MiB)
+#define ZONE_DMA_LIMIT  (16 * MiB)
+#define PHYS_ADDR_LIMIT (4 * GiB)
+#define BOOT_WINDOW     (16 * MiB)
 
 #define WINDOW_END 0xA0000000ul
 

@@ -1,0 +1,553 @@
+/*
+ * vmalloc.c - areas of addresses, and pages mapped there.
+ *
+ * THEORY.  An area is a range of addresses and what is mapped in it.  Finding addresses and finding
+ * pages are two things: va_range.c knows the one, the page allocator the other, pgtable.c joins
+ * them.  Each area is followed by a page that is never mapped, so that running off its end faults.
+ *
+ * The life of an area:
+ *
+ *	get --map--> living --free--> unfinished --unmap--> lazy --flush on every CPU--> gone
+ *	                                (interrupt only)      addresses and pages still held
+ *
+ * A translation that was used may be remembered by any CPU until it is told to forget.  So a freed
+ * area keeps its addresses, and its pages if they are its own, until the next flush, which serves
+ * all lazy areas together: nobody else ever meets an old translation of his page or address.
+ * How much may wait is bounded; a shortage of pages or addresses flushes at once.
+ *
+ * Which pages an area has is written in the page tables and nowhere else; when it is unmapped they
+ * are linked through struct page.  So an area costs its descriptor, however large it is.
+ *
+ * STATE.  space: the ranges of all areas, lazy ones included.  unfinished: freed where sleeping was
+ * forbidden, still mapped.  lazy: unmapped, not flushed.
+ *
+ * INVARIANTS, checked by vmalloc_check():
+ *   A1  an area in the space that is not freed maps every page of its range, and what is its own
+ *       has one reference;
+ *   A2  a lazy area maps nothing; its pages are on its list;
+ *   A3  nr_lazy_pages is the sum over the lazy list, and nr_pages over the living VM_ALLOC areas.
+ *
+ * LOCKING.  vmap_lock, irq-safe, a leaf, guards the space, the lists and the counts.  What an area
+ * maps is its owner's alone; a freed area belongs to whoever took it from its list.
+ *
+ * CONTEXT.  A thread that may sleep; vfree() any.
+ *
+ * NOT HERE.  Devices: ioremap.c.  Where addresses are: va_range.c.  Areas in words:
+ * vmalloc_report.c.
+ */
+#include <quarry/align.h>
+#include <quarry/bug.h>
+#include <quarry/env.h>
+#include <quarry/errno.h>
+#include <quarry/ksyms.h>
+#include <quarry/out.h>
+#include <quarry/pgtable.h>
+#include <quarry/printk.h>
+#include <quarry/shrinker.h>
+#include <quarry/slab.h>
+#include <quarry/spinlock.h>
+#include <quarry/string.h>
+
+#include "internal.h"
+#include "vmalloc.h"
+
+#define CHUNK_PAGES 64u  /* got, mapped and freed at a time: on the stack */
+#define LAZY_SHARE  64ul /* of all managed pages may wait for a flush */
+#define LAZY_LEAST  32ul /* pages, at least */
+
+static struct va_space space;
+static LIST_HEAD(unfinished);
+static LIST_HEAD(lazy);
+static struct vm_counts counts;
+static spinlock_t vmap_lock = SPINLOCK_INIT;
+static unsigned long nr_lazy_max; /* pages that may wait for a flush */
+static bool flush_at_once;
+
+__init QAPI int vmalloc_debug_parse(const char *value)
+{
+	if (strcmp(value, "0") && strcmp(value, "1"))
+		return -EINVAL;
+	flush_at_once = *value == '1';
+	return 0;
+}
+
+/* ---- areas ------------------------------------------------------------------------------ */
+
+static int reserve(struct vm_area *area, size_t size, size_t align)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	int err = va_range_reserve(&space, &area->range, size, align, PAGE_SIZE);
+
+	if (!err)
+		counts.nr_areas++;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	return err;
+}
+
+QAPI struct vm_area *vm_area_get(size_t size, size_t align, unsigned long flags, const void *caller)
+{
+	struct vm_area *area = kzalloc(sizeof(*area), GFP_KERNEL | __GFP_NOWARN);
+	int err;
+
+	if (!area)
+		return NULL;
+	area->size = size;
+	area->flags = flags;
+	area->caller = caller;
+	list_init(&area->pages);
+	err = reserve(area, size, align);
+	if (err == -ENOSPC) {
+		/* What waits for a flush has addresses. */
+		vm_unmap_aliases();
+		err = reserve(area, size, align);
+	}
+	if (!err)
+		return area;
+	kfree(area);
+	return NULL;
+}
+
+QAPI void vm_area_put(struct vm_area *area)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+
+	va_range_release(&space, &area->range);
+	counts.nr_areas--;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	kfree(area);
+}
+
+static void *area_va(const struct vm_area *area)
+{
+	return (void *)area->range.start;
+}
+
+static __cold __noreturn void bad_area(const void *va, const char *who, const char *what)
+{
+	panic("%s of %p, %s", who, va, what);
+}
+
+/* The area that starts at @va and was not freed yet; NULL: none. */
+static struct vm_area *find_living(const void *va) __must_hold(vmap_lock)
+{
+	struct va_range *r = va_range_find(&space, (uintptr_t)va);
+	struct vm_area *area = r ? container_of(r, struct vm_area, range) : NULL;
+
+	return area && !area->freed && r->start == (uintptr_t)va ? area : NULL;
+}
+
+QAPI struct vm_area *vm_area_take(const void *va, unsigned long flags, const char *who)
+{
+	unsigned long irq = spin_lock_irqsave(&vmap_lock);
+	struct vm_area *area = find_living(va);
+
+	if (area && (area->flags & flags)) {
+		area->freed = true;
+		counts.nr_pages -= area->nr_pages;
+		counts.nr_areas--;
+	}
+	spin_unlock_irqrestore(&vmap_lock, irq);
+	if (!area)
+		bad_area(va, who, "which is no area's start, or was freed before");
+	if (!(area->flags & flags))
+		bad_area(va, who, "which is an area of another kind");
+	return area;
+}
+
+/* ---- freeing ---------------------------------------------------------------------------- */
+
+/* The pages on a list, in bulk. */
+static void free_page_list(struct list_head *pages)
+{
+	struct page *chunk[CHUNK_PAGES];
+
+	while (!list_empty(pages)) {
+		unsigned int nr = 0;
+
+		while (nr < CHUNK_PAGES && !list_empty(pages)) {
+			chunk[nr] = list_first_entry(pages, struct page, lru);
+			list_del(&chunk[nr++]->lru);
+		}
+		free_pages_bulk_array(nr, chunk);
+	}
+}
+
+/* Everything on the lazy list, and the addresses that it spans. */
+static void take_lazy(struct list_head *areas, uintptr_t *start, uintptr_t *end)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+
+	*start = UINTPTR_MAX;
+	*end = 0;
+	while (!list_empty(&lazy)) {
+		struct vm_area *area = list_first_entry(&lazy, struct vm_area, link);
+
+		*start = min(*start, area->range.start);
+		*end = max(*end, area->range.end);
+		list_move(&area->link, areas);
+	}
+	spin_unlock_irqrestore(&vmap_lock, flags);
+}
+
+/* No CPU knows them any more. */
+static void release_flushed(struct list_head *areas)
+{
+	struct vm_area *area, *next;
+
+	list_for_each_entry_safe(area, next, areas, link) {
+		unsigned long flags = spin_lock_irqsave(&vmap_lock);
+
+		va_range_release(&space, &area->range);
+		counts.nr_lazy_areas--;
+		counts.nr_lazy_pages -= area->nr_pages;
+		spin_unlock_irqrestore(&vmap_lock, flags);
+		free_page_list(&area->pages);
+		kfree(area);
+	}
+}
+
+/* Unmapped, by the caller: from now on it waits for the flush. */
+static bool add_lazy(struct vm_area *area)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	bool too_much;
+
+	list_add_tail(&area->link, &lazy);
+	counts.nr_lazy_areas++;
+	counts.nr_lazy_pages += area->nr_pages;
+	too_much = counts.nr_lazy_pages > nr_lazy_max;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	return too_much;
+}
+
+static void flush_lazy(void)
+{
+	LIST_HEAD(areas);
+	uintptr_t start, end;
+
+	take_lazy(&areas, &start, &end);
+	if (list_empty(&areas))
+		return;
+	tlb_flush_range(start, end);
+	release_flushed(&areas);
+}
+
+/* Is a flush due? */
+static bool unmap(struct vm_area *area)
+{
+	area->nr_pages = pgtable_unmap_pages(area->range.start, area->size,
+					     area->flags & VM_ALLOC ? &area->pages : NULL);
+	if (!(area->flags & VM_ALLOC))
+		area->nr_pages = 0;
+	return add_lazy(area) || flush_at_once;
+}
+
+/* One that was freed where nothing could be done; NULL: no more. */
+static struct vm_area *next_unfinished(void)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	struct vm_area *area = NULL;
+
+	if (!list_empty(&unfinished)) {
+		area = list_first_entry(&unfinished, struct vm_area, link);
+		list_del(&area->link);
+	}
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	return area;
+}
+
+static void finish(void)
+{
+	struct vm_area *area;
+	bool flush = false;
+
+	while ((area = next_unfinished()) != NULL)
+		flush |= unmap(area);
+	if (flush)
+		flush_lazy();
+}
+
+QAPI void vm_area_retire(struct vm_area *area)
+{
+	finish();
+	if (unmap(area))
+		flush_lazy();
+}
+
+QAPI void vm_unmap_aliases(void)
+{
+	might_sleep();
+	finish();
+	flush_lazy();
+}
+
+QAPI void vfree(const void *va)
+{
+	struct vm_area *area;
+	unsigned long flags;
+
+	if (!va)
+		return;
+	area = vm_area_take(va, VM_ALLOC, "vfree");
+	if (env_can_sleep()) {
+		vm_area_retire(area);
+		return;
+	}
+	flags = spin_lock_irqsave(&vmap_lock);
+	list_add_tail(&area->link, &unfinished);
+	spin_unlock_irqrestore(&vmap_lock, flags);
+}
+
+/* ---- vmalloc ---------------------------------------------------------------------------- */
+
+static __cold void report_failure(size_t size, gfp_t gfp, const char *what)
+{
+	struct vm_counts c;
+
+	if (gfp & __GFP_NOWARN)
+		return;
+	vm_count(&c);
+	pr_warn("%s: vmalloc of %zu bytes failed: %s; %lu areas have %lu KiB, largest hole "
+		"%lu KiB\n",
+		env_current()->name, size, what, c.nr_areas, c.used_bytes >> 10, c.largest >> 10);
+	env_dump_stack();
+}
+
+/* Get up to @nr pages, all or none; freed areas have pages, too. */
+static bool get_chunk(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	memset(pages, 0, nr * sizeof(*pages));
+	if (alloc_pages_bulk_array(gfp, nr, pages) == nr)
+		return true;
+	vm_unmap_aliases();
+	if (alloc_pages_bulk_array(gfp, nr, pages) == nr)
+		return true;
+	free_pages_bulk_array(nr, pages);
+	return false;
+}
+
+/* Fill an area with pages; how many bytes of it are mapped in the end. */
+static size_t fill(struct vm_area *area, gfp_t gfp, uint32_t prot)
+{
+	struct page *pages[CHUNK_PAGES];
+	size_t done = 0;
+
+	while (done < area->size) {
+		unsigned long nr = min((unsigned long)CHUNK_PAGES,
+				       (unsigned long)(area->size - done) >> PAGE_SHIFT);
+
+		if (!get_chunk(gfp, nr, pages))
+			break;
+		if (pgtable_map_pages(area->range.start + done, pages, nr, prot)) {
+			free_pages_bulk_array(nr, pages);
+			break;
+		}
+		done += nr << PAGE_SHIFT;
+	}
+	return done;
+}
+
+static struct vm_area *alloc_area(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
+{
+	const gfp_t for_pages = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
+	struct vm_area *area = vm_area_get(ALIGN_UP(size, PAGE_SIZE), PAGE_SIZE, VM_ALLOC, caller);
+
+	if (!area) {
+		report_failure(size, gfp, "no addresses, or no memory to note them");
+		return NULL;
+	}
+	if (fill(area, for_pages, prot) < area->size) {
+		vm_area_take(area_va(area), VM_ALLOC, "vmalloc");
+		vm_area_retire(area);
+		report_failure(size, gfp, "no pages");
+		return NULL;
+	}
+	return area;
+}
+
+static void *alloc_at(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
+{
+	struct vm_area *area;
+	unsigned long flags;
+
+	might_sleep();
+	BUG_ON(!(gfp & __GFP_WAIT));
+	finish();
+	if (!size || size > mm_layout.vmalloc_end - mm_layout.vmalloc_start) {
+		report_failure(size, gfp,
+			       size ? "more than there are addresses" : "nothing asked for");
+		return NULL;
+	}
+	area = alloc_area(size, gfp, prot, caller);
+	if (!area)
+		return NULL;
+	flags = spin_lock_irqsave(&vmap_lock);
+	area->nr_pages = area->size >> PAGE_SHIFT;
+	counts.nr_pages += area->nr_pages;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	if (gfp & __GFP_ZERO)
+		memset(area_va(area), 0, area->size);
+	return area_va(area);
+}
+
+QAPI void *vmalloc(size_t size)
+{
+	return alloc_at(size, GFP_KERNEL | __GFP_HIGHMEM, PROT_KERNEL, __builtin_return_address(0));
+}
+
+QAPI void *vzalloc(size_t size)
+{
+	return alloc_at(size, GFP_KERNEL | __GFP_HIGHMEM | __GFP_ZERO, PROT_KERNEL,
+			__builtin_return_address(0));
+}
+
+QAPI void *vmalloc_32(size_t size)
+{
+	return alloc_at(size, GFP_KERNEL | __GFP_DMA32, PROT_KERNEL, __builtin_return_address(0));
+}
+
+QAPI void *__vmalloc(size_t size, gfp_t gfp, uint32_t prot)
+{
+	return alloc_at(size, gfp, prot, __builtin_return_address(0));
+}
+
+QAPI void *kvmalloc(size_t size, gfp_t gfp)
+{
+	void *p = NULL;
+
+	if (size <= KMALLOC_MAX_SIZE)
+		p = kmalloc(size, size > PAGE_SIZE ? gfp | __GFP_NORETRY | __GFP_NOWARN : gfp);
+	if (p || size <= PAGE_SIZE)
+		return p;
+	return alloc_at(size, gfp | __GFP_HIGHMEM, PROT_KERNEL, __builtin_return_address(0));
+}
+
+QAPI void kvfree(const void *p)
+{
+	if (is_vmalloc_addr(p))
+		vfree(p);
+	else
+		kfree(p);
+}
+
+/* ---- vmap ------------------------------------------------------------------------------- */
+
+static void *map_pages(struct page **pages, unsigned int nr, uint32_t prot, const void *caller)
+{
+	struct vm_area *area;
+
+	might_sleep();
+	finish();
+	if (!nr || nr > (mm_layout.vmalloc_end - mm_layout.vmalloc_start) >> PAGE_SHIFT)
+		return NULL;
+	area = vm_area_get((size_t)nr << PAGE_SHIFT, PAGE_SIZE, VM_MAP, caller);
+	if (!area)
+		return NULL;
+	if (pgtable_map_pages(area->range.start, pages, nr, prot)) {
+		vm_area_put(area);
+		return NULL;
+	}
+	return area_va(area);
+}
+
+QAPI void *vmap(struct page **pages, unsigned int nr, unsigned long flags, uint32_t prot)
+{
+	BUG_ON(flags & ~(unsigned long)VM_MAP);
+	return map_pages(pages, nr, prot, __builtin_return_address(0));
+}
+
+QAPI void vunmap(const void *va)
+{
+	might_sleep();
+	if (!va)
+		return;
+	vm_area_retire(vm_area_take(va, VM_MAP, "vunmap"));
+	vm_unmap_aliases();
+}
+
+QAPI void *vm_map_ram(struct page **pages, unsigned int nr, int node, uint32_t prot)
+{
+	(void)node;
+	return map_pages(pages, nr, prot, __builtin_return_address(0));
+}
+
+QAPI void vm_unmap_ram(const void *va, unsigned int nr)
+{
+	struct vm_area *area;
+
+	might_sleep();
+	area = vm_area_take(va, VM_MAP, "vm_unmap_ram");
+	if (area->size != (size_t)nr << PAGE_SHIFT)
+		bad_area(va, "vm_unmap_ram", "which has another number of pages");
+	vm_area_retire(area);
+}
+
+/* ---- what is there ---------------------------------------------------------------------- */
+
+QAPI struct page *vmalloc_to_page(const void *va)
+{
+	struct pt_walk w;
+
+	if (!is_vmalloc_addr(va))
+		return NULL;
+	pgtable_walk((uintptr_t)va, &w);
+	return w.present && pfn_valid((pfn_t)(w.pa >> PAGE_SHIFT)) ?
+		       pfn_to_page((pfn_t)(w.pa >> PAGE_SHIFT)) :
+		       NULL;
+}
+
+QAPI pfn_t vmalloc_to_pfn(const void *va)
+{
+	struct pt_walk w;
+
+	if (!is_vmalloc_addr(va))
+		return 0;
+	pgtable_walk((uintptr_t)va, &w);
+	return w.present ? (pfn_t)(w.pa >> PAGE_SHIFT) : 0;
+}
+
+QAPI void vm_count(struct vm_counts *c)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	const struct va_range *r;
+
+	*c = counts;
+	c->largest = va_space_largest_hole(&space, PAGE_SIZE);
+	for (r = va_range_first(&space); r; r = va_range_next(r))
+		c->used_bytes += r->grip_end - r->start;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+}
+
+QAPI void vm_state_get(struct vm_state *s)
+{
+	*s = (struct vm_state){ &vmap_lock, &space, &lazy, &counts };
+}
+
+/* ---- the beginning ---------------------------------------------------------------------- */
+
+static QAPI unsigned long shrink_lazy(struct shrinker *s, unsigned long nr, gfp_t gfp)
+{
+	unsigned long nr_before = READ_ONCE(counts.nr_lazy_pages);
+
+	(void)s;
+	(void)nr;
+	(void)gfp;
+	vm_unmap_aliases();
+	return nr_before;
+}
+
+__init QAPI void vmalloc_init(void)
+{
+	static struct shrinker shrinker = { .name = "vmalloc", .shrink = shrink_lazy };
+	static struct drain_hook hook = { .drain = vm_unmap_aliases };
+
+	struct zone *z;
+
+	for_each_zone(z)
+		nr_lazy_max += z->nr_managed / LAZY_SHARE;
+	nr_lazy_max = max(nr_lazy_max, LAZY_LEAST);
+	va_space_init(&space, mm_layout.vmalloc_start, mm_layout.vmalloc_end);
+	shrinker_register(&shrinker);
+	drain_register(&hook);
+	whatis_register(&vmalloc_whatis);
+}
