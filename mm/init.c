@@ -31,6 +31,7 @@
 #include "debug/page_poison.h"
 #include "debug/slab_debug.h"
 #include "internal.h"
+#include "kmap.h"
 #include "slab.h"
 #include "vmalloc.h"
 
@@ -109,6 +110,14 @@ static __init int set_mode(const char *value, unsigned int bit)
 	return 0;
 }
 
+static __init QAPI int set_kmap_debug(const char *value)
+{
+	if (strcmp(value, "0") && strcmp(value, "1"))
+		return -EINVAL;
+	kmap_set_debug(*value == '1');
+	return 0;
+}
+
 static __init QAPI int set_page_poison(const char *value)
 {
 	return set_mode(value, PAGE_POISON_CHECK);
@@ -133,6 +142,7 @@ const struct boot_option mm_boot_options[] = {
 	{ "init_on_free", set_init_on_free },
 	{ "slab_debug", slab_debug_parse },
 	{ "vmalloc_debug", vmalloc_debug_parse },
+	{ "kmap_debug", set_kmap_debug },
 };
 const unsigned int nr_mm_boot_options = ARRAY_SIZE(mm_boot_options);
 
@@ -429,7 +439,8 @@ enum init_cap {
 	CAP_ZONES = 1u << 3,      /* struct pages and buddies; memblock is closed */
 	CAP_PAGES = 1u << 4,      /* alloc_pages() */
 	CAP_SLAB = 1u << 5,       /* kmem_cache_create(), kmalloc() */
-	CAP_VMALLOC = 1u << 6,    /* vmalloc(), vmap(), ioremap() */
+	CAP_KMAP = 1u << 6,       /* kmap() */
+	CAP_VMALLOC = 1u << 7,    /* vmalloc(), vmap(), ioremap() */
 };
 
 struct init_step {
@@ -442,6 +453,7 @@ static const struct init_step mm_steps[] = {
 	{ "memory", memory_step, 0, CAP_BOOT_ALLOC },
 	{ "layout", layout_step, CAP_BOOT_ALLOC, CAP_LAYOUT },
 	{ "paging", paging_init, CAP_BOOT_ALLOC | CAP_LAYOUT, CAP_DIRECT_MAP },
+	{ "kmap", kmap_init, CAP_BOOT_ALLOC | CAP_DIRECT_MAP, CAP_KMAP },
 	{ "zones", zones_step, CAP_BOOT_ALLOC | CAP_DIRECT_MAP, CAP_ZONES },
 	{ "allocator", allocator_step, CAP_ZONES, CAP_PAGES },
 	{ "slab", slab_step, CAP_PAGES, CAP_SLAB },

@@ -211,6 +211,9 @@ QAPI bool pages_are_filled(struct page *page, unsigned int order, unsigned char 
 QAPI void pgtable_set_root(pte_t *root);
 QAPI pte_t *pgtable_alloc_table(void);
 
+/* Make every table that the pages of [@start, @end) need: 0, or -ENOMEM. */
+QAPI int pgtable_add_tables(uintptr_t start, uintptr_t end) __must_check;
+
 /* Build the direct map up to mm_layout.lowmem_end. */
 QAPI void paging_init(void);
 

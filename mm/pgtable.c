@@ -196,7 +196,7 @@ static int split_ends(uintptr_t va, size_t size)
 }
 
 /* Make sure that no entry of the range above level 0 is empty: an empty table changes nothing. */
-static int add_tables(uintptr_t va, uintptr_t end)
+QAPI int pgtable_add_tables(uintptr_t va, uintptr_t end)
 {
 	struct pt_walk w;
 
@@ -325,7 +325,7 @@ QAPI int pgtable_map_pages(uintptr_t va, struct page *const *pages, unsigned lon
 	int err;
 
 	check_range(va, nr << PAGE_SHIFT);
-	err = add_tables(va, end);
+	err = pgtable_add_tables(va, end);
 	if (err)
 		return err;
 	for (; va != end; va += nr_run << PAGE_SHIFT) {
@@ -423,7 +423,7 @@ QAPI int set_memory_rw(uintptr_t va, unsigned long nr_pages)
 
 	if (!in_direct_map(va, nr_pages))
 		return -EINVAL;
-	err = add_tables(va, va + (nr_pages << PAGE_SHIFT));
+	err = pgtable_add_tables(va, va + (nr_pages << PAGE_SHIFT));
 	if (!err)
 		err = pgtable_protect(va, nr_pages << PAGE_SHIFT, PROT_KERNEL);
 	if (!err)

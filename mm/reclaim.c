@@ -22,6 +22,7 @@
  * NOT HERE.  When to reclaim: zonelist.c.  The background thread itself: the kernel's.
  */
 #include <quarry/env.h>
+#include <quarry/highmem.h>
 #include <quarry/mm.h>
 #include <quarry/shrinker.h>
 #include <quarry/spinlock.h>
@@ -88,6 +89,7 @@ QAPI void mm_quiesce(void)
 	might_sleep();
 	list_for_each_entry(h, &drain_hooks, link)
 		h->drain();
+	kmap_flush_unused();
 	pcp_drain_all();
 }
 

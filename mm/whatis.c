@@ -29,6 +29,7 @@
 #include <quarry/whatis.h>
 
 #include "internal.h"
+#include "kmap.h"
 #include "slab.h"
 
 /* Enums, because the debug information has no macros. */
@@ -107,6 +108,39 @@ static void show_slot_of(struct out *o, uintptr_t va)
 		show_page(o, pfn_to_page(pte_pfn(pte)));
 }
 
+QAPI bool pkmap_describe(struct out *o, uintptr_t va)
+{
+	const struct kmap_slot *s;
+	unsigned int count;
+	struct page *page;
+
+	if (va < VA_PKMAP_START || va >= VA_PKMAP_END)
+		return false;
+	s = &pkmap[(va - VA_PKMAP_START) >> PAGE_SHIFT];
+	count = READ_ONCE(s->count);
+	page = READ_ONCE(s->page);
+	out_printf(o, "pkmap slot=%lu count=%u", (unsigned long)(s - pkmap), count);
+	if (!count || !page) {
+		out_printf(o, " pfn=none\n");
+		return true;
+	}
+	out_printf(o, " pfn=0x%05lx by=0x%08lx\n", page_to_pfn(page), (unsigned long)s->caller);
+	return true;
+}
+
+/* The page that a slot of kmap() maps, after the slot. */
+static bool show_pkmap(struct out *o, uintptr_t va)
+{
+	const struct page *page;
+
+	if (!pkmap_describe(o, va))
+		return false;
+	page = READ_ONCE(pkmap[(va - VA_PKMAP_START) >> PAGE_SHIFT].page);
+	if (page)
+		show_page(o, page);
+	return true;
+}
+
 static bool show_slot(struct out *o, uintptr_t va)
 {
 	if (va < VA_FIXMAP_START || va >= VA_FIXMAP_END)
@@ -135,6 +169,7 @@ QAPI void whatis_show(struct out *o, uintptr_t va)
 	for (pos = READ_ONCE(sources.next); pos != &sources; pos = READ_ONCE(pos->next))
 		known |= list_entry(pos, struct whatis_source, link)->describe(o, va);
 	known |= show_lowmem(o, va);
+	known |= show_pkmap(o, va);
 	known |= show_slot(o, va);
 	if (!known)
 		out_printf(o, "nothing address=0x%08lx\n", (unsigned long)va);

@@ -21,6 +21,7 @@
 #include <quarry/config.h>
 #include <quarry/env.h>
 #include <quarry/gfp.h>
+#include <quarry/highmem.h>
 #include <quarry/ktest.h>
 #include <quarry/memblock.h>
 #include <quarry/mm.h>
@@ -118,6 +119,7 @@ static void compare_context(struct ktest *t)
 	}
 	EXPECT_EQ(t, 0, env_current()->flags);
 	EXPECT_EQ(t, noted.nr_windows, early_ioremap_nr_used());
+	EXPECT_EQ(t, 0, kmap_nr_held());
 }
 
 /* The validators look at every page: on a large machine only after some of the tests. */

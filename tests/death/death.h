@@ -19,7 +19,8 @@ struct death {
 #fn, fn \
 	}
 
-extern const struct death page_deaths[], slab_deaths[], mempool_deaths[], vmalloc_deaths[];
+extern const struct death page_deaths[], slab_deaths[], mempool_deaths[], vmalloc_deaths[],
+	highmem_deaths[];
 
 /* The same address, of which the compiler knows nothing. */
 static inline void *hidden(uintptr_t va)

@@ -7,6 +7,8 @@
  * STATE.  One buffer, large enough for the longest report, which one test demands.
  */
 #include "helpers.h"
+#include <quarry/fixmap.h>
+#include <quarry/highmem.h>
 
 #include <quarry/gfp.h>
 #include <quarry/ktest.h>
@@ -216,4 +218,30 @@ KTEST(show, each_part_of_the_address_space_has_a_name_of_its_own)
 	EXPECT_STREQ(t, name[0], va_region(PAGE_OFFSET - 1));
 	EXPECT_STREQ(t, name[1], va_region(mm_layout.high_memory - 1));
 	EXPECT_STREQ(t, name[6], va_region(~(uintptr_t)0));
+}
+
+/* ---- slots of kmap() and the fixmap ------------------------------------------------------- */
+
+KTEST(kmap, a_held_page_is_in_pkmap_and_a_fixed_one_in_fixmap)
+{
+	struct page *page = alloc_page(GFP_HIGHUSER);
+	struct capture *c;
+	void *va;
+
+	ASSERT_NE(t, NULL, page);
+	va = kmap(page);
+	set_fixmap(FIX_TEST, page_to_phys(page));
+	c = capture_begin();
+	pkmap_show(&out_console);
+	fixmap_show(&out_console);
+	capture_end(c);
+	clear_fixmap(FIX_TEST);
+	EXPECT_EQ(t, (uintptr_t)va - PKMAP_START < PKMAP_NR_PAGES * PAGE_SIZE,
+		  capture_count(c, " count=2 pfn="));
+	EXPECT_EQ(t, 1, capture_count(c, kmap_needs_slot(page) ? " held=1 " : " held=0 "));
+	EXPECT_EQ(t, 1, capture_count(c, "fixmap slot=131 "));
+	EXPECT_EQ(t, 1, capture_count(c, " use=test "));
+	EXPECT_EQ(t, 1, capture_count(c, " mapped=1\n"));
+	kunmap(page);
+	__free_page(page);
 }

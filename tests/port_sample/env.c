@@ -32,7 +32,7 @@ unsigned int sample_nr_wakes, sample_nr_root_added, sample_nr_switches;
 static struct env_task the_task = { .name = "main" };
 static pte_t boot_root[PT_ENTRIES] __aligned(PAGE_SIZE);
 static pte_t *root_table = boot_root;
-static pte_t fixmap_slots[KMAP_LOCAL_SLOTS];
+static pte_t fixmap_slots[FIX_MISC_PAGES + KMAP_LOCAL_SLOTS];
 
 /* ---- the process -------------------------------------------------------------------------- */
 

@@ -3,8 +3,8 @@
  * layout.h - the sample's address space: a window of 1 GiB in the middle of a process.
  *
  *	0xA0000000  end of the window
- *	            FIXMAP      one slot: a window on a page that has no address
- *	            PKMAP       not used, but it has its place
+ *	            FIXMAP      a few named pages; four slots for pages that have no address
+ *	            PKMAP       slots of kmap(), none of which is ever loaded from
  *	            VMALLOC     from a run-time address on
  *	            8 MiB hole
  *	            DIRECT MAP  physical 0 .. at most 512 MiB
@@ -25,18 +25,19 @@
 
 #define PHYS_ADDR_LIMIT (4 * GiB)
 
-#define PAGE_OFFSET     0x60000000ul
-#define DIRECT_MAP_MAX  (512 * MiB)
-#define ZONE_DMA_LIMIT  (16 * MiB)
-#define PHYS_ADDR_LIMIT (4 * GiB)
-#define BOOT_WINDOW     (16 * MiB)
+#define PAGE_OFFSET    0x60000000ul
+#define DIRECT_MAP_MAX (512 * MiB)
+#define ZONE_DMA_LIMIT (16 * MiB)
+#define BOOT_WINDOW    (16 * MiB)
 
 #define WINDOW_END 0xA0000000ul
 
-#define KMAP_LOCAL_SLOTS     1u
+#define KMAP_LOCAL_SLOTS     4u
+#define FIX_MISC_PAGES       8u
 #define FIXMAP_TOP           WINDOW_END
-#define FIXMAP_START         (FIXMAP_TOP - KMAP_LOCAL_SLOTS * PAGE_SIZE)
-#define FIX_KMAP_LOCAL_START FIXMAP_START
+#define FIXMAP_START         (FIXMAP_TOP - (FIX_MISC_PAGES + KMAP_LOCAL_SLOTS) * PAGE_SIZE)
+#define FIX_MISC_START       FIXMAP_START
+#define FIX_KMAP_LOCAL_START (FIX_MISC_START + FIX_MISC_PAGES * PAGE_SIZE)
 #define PKMAP_NR_PAGES       512ul
 #define PKMAP_START          (FIXMAP_START - PAGE_SIZE - PKMAP_NR_PAGES * PAGE_SIZE)
 

@@ -1,0 +1,56 @@
+/*
+ * kmap_show.c - what is mapped in the fixmap and in the slots of kmap(), in lines of key=value.
+ *
+ * STATE.  None.
+ *
+ * CONTEXT.  Any; slots are read without a lock, each on its own.
+ */
+#include <quarry/fixmap.h>
+#include <quarry/highmem.h>
+#include <quarry/out.h>
+
+#include "kmap.h"
+
+QAPI void pkmap_show(struct out *o)
+{
+	unsigned long nr_stale = 0;
+
+	for (unsigned long i = 0; i < PKMAP_NR_PAGES; i++) {
+		nr_stale += READ_ONCE(pkmap[i].count) == 1;
+		if (READ_ONCE(pkmap[i].count))
+			pkmap_describe(o, pkmap_va(i));
+	}
+	out_printf(o, "pkmap slots=%lu held=%lu unused=%lu\n", PKMAP_NR_PAGES, kmap_nr_held(),
+		   nr_stale);
+}
+
+static const char *use_of(unsigned int index)
+{
+	static const char *const names[FIX_NAMED_END - FIX_NAMED_FIRST] = {
+		[FIX_LAPIC - FIX_NAMED_FIRST] = "lapic",
+		[FIX_IOAPIC - FIX_NAMED_FIRST] = "ioapic",
+		[FIX_VGA_TEXT - FIX_NAMED_FIRST] = "vga_text",
+		[FIX_TEST - FIX_NAMED_FIRST] = "test",
+		[FIX_TEST_LAST - FIX_NAMED_FIRST] = "test_last",
+	};
+
+	if (index - FIX_NAMED_FIRST < FIX_NAMED_END - FIX_NAMED_FIRST)
+		return names[index - FIX_NAMED_FIRST];
+	return index >= FIX_KMAP_LOCAL_FIRST ? "kmap_local" : "early_ioremap";
+}
+
+QAPI void fixmap_show(struct out *o)
+{
+	unsigned int nr_mapped = 0;
+
+	for (unsigned int i = 0; i < NR_FIXED_ADDRESSES; i++) {
+		pte_t pte = pte_read(port_fixmap_slot(__fix_to_virt(i)));
+
+		if (!pte_present(pte))
+			continue;
+		out_printf(o, "fixmap slot=%u va=0x%08lx use=%s pfn=0x%05lx\n", i,
+			   (unsigned long)__fix_to_virt(i), use_of(i), pte_pfn(pte));
+		nr_mapped++;
+	}
+	out_printf(o, "fixmap slots=%u mapped=%u\n", (unsigned int)NR_FIXED_ADDRESSES, nr_mapped);
+}

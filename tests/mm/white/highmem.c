@@ -1,0 +1,128 @@
+/*
+ * highmem.c - the slots of kmap() from inside: counts, the flush, and what the validator finds.
+ */
+#include "../../../mm/kmap.h"
+
+#include <quarry/config.h>
+#include <quarry/fixmap.h>
+#include <quarry/highmem.h>
+#include <quarry/ktest.h>
+#include <quarry/printk.h>
+
+#include "../helpers.h"
+
+/* Violations; their reports are not for the log. */
+static unsigned int nr_found(void)
+{
+	int level = console_loglevel;
+	unsigned int nr;
+
+	console_loglevel = 0;
+	nr = CONFIG_CHECK ? kmap_check() : 0;
+	console_loglevel = level;
+	return nr;
+}
+
+static struct page *page_with_slot(void)
+{
+	return alloc_page(GFP_HIGHUSER);
+}
+
+static struct kmap_slot *slot_at(const void *va)
+{
+	unsigned long i = ((uintptr_t)va - PKMAP_START) >> PAGE_SHIFT;
+
+	return i < PKMAP_NR_PAGES ? &pkmap[i] : NULL;
+}
+
+KTEST(kmap_slots, a_count_goes_0_2_3_2_1_0)
+{
+	struct page *page = page_with_slot();
+	struct kmap_slot *s;
+
+	ASSERT_NE(t, NULL, page);
+	s = slot_at(kmap(page));
+	if (s) {
+		EXPECT_EQ(t, 2, s->count);
+		EXPECT_NE(t, NULL, kmap(page));
+		EXPECT_EQ(t, 3, s->count);
+		kunmap(page);
+		EXPECT_EQ(t, 2, s->count);
+	}
+	kunmap(page);
+	if (s) {
+		EXPECT_EQ(t, 1, s->count);
+		EXPECT_TRUE(t, pte_present(pte_read(s->pte)));
+		kmap_flush_unused();
+		EXPECT_EQ(t, 0, s->count);
+		EXPECT_TRUE(t, pte_is_none(pte_read(s->pte)));
+	}
+	__free_page(page);
+}
+
+KTEST(kmap_slots, the_validator_finds_a_lost_entry_a_wrong_page_and_a_wrong_address)
+{
+	struct page *page = page_with_slot();
+	struct kmap_slot *s;
+
+	ASSERT_NE(t, NULL, page);
+	s = slot_at(kmap(page));
+	if (s && CONFIG_CHECK) {
+		pte_t pte = pte_read(s->pte);
+
+		EXPECT_EQ(t, 0, nr_found());
+		pte_set(s->pte, pte_none());
+		EXPECT_EQ(t, 1, nr_found());
+		pte_set(s->pte, pte);
+		s->count = 0;
+		EXPECT_EQ(t, 1, nr_found());
+		s->count = 2;
+		if (PageHighMem(page)) {
+			page->virtual = (char *)page->virtual + PAGE_SIZE;
+			EXPECT_EQ(t, 2, nr_found());
+			page->virtual = (char *)page->virtual - PAGE_SIZE;
+		}
+		EXPECT_EQ(t, 0, nr_found());
+	}
+	kunmap(page);
+	__free_page(page);
+}
+
+KTEST(kmap_slots, the_validator_names_what_a_sleeping_thread_forgot)
+{
+	struct page *page = page_with_slot();
+	struct capture *c;
+	void *va;
+
+	ASSERT_NE(t, NULL, page);
+	va = kmap_local_page(page);
+	if (kmap_needs_slot(page) && CONFIG_CHECK) {
+		EXPECT_EQ(t, 0, nr_found());
+		preempt_enable();
+		c = capture_begin();
+		EXPECT_EQ(t, 1, kmap_check());
+		capture_end(c);
+		EXPECT_EQ(t, 1, capture_count(c, "K4 broken: slot 0 is still held by"));
+		preempt_disable();
+	}
+	kunmap_local(va);
+	__free_page(page);
+}
+
+KTEST(kmap_slots, an_interrupt_between_claim_and_use_nests_above)
+{
+	struct kmap_local_stack *s = this_cpu_ptr(&kmap_local_stack);
+	struct page *page = page_with_slot();
+	void *va;
+
+	ASSERT_NE(t, NULL, page);
+	preempt_disable();
+	s->depth = 1; /* claimed, not yet written */
+	va = kmap_local_slot(page);
+	EXPECT_EQ(t, __fix_to_virt(FIX_KMAP_LOCAL_FIRST + 1), (uintptr_t)va);
+	kunmap_local_slot(va);
+	EXPECT_EQ(t, 1, s->depth);
+	s->depth = 0;
+	preempt_enable();
+	__free_page(page);
+}
