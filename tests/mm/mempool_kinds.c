@@ -202,7 +202,7 @@ KTEST(mempool, a_page_pool_guarantees_aligned_blocks_of_its_order_on_a_machine_w
 	mempool_destroy(pool);
 }
 
-KTEST(mempool, a_page_pool_of_each_order_gives_a_block_and_all_memory_back)
+KTEST_NEEDS(mempool, a_page_pool_of_each_order_gives_a_block_and_all_memory_back, .ram_mib = 12)
 {
 	unsigned int largest = largest_order(GFP_KERNEL);
 

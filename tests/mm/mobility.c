@@ -78,7 +78,7 @@ static unsigned long nr_block_moves(void)
  * The pages of one mobility at a time fill the machine: the second one cannot be served without
  * stealing what the first one owned.
  */
-KTEST(mobility, a_mobility_that_ran_out_steals_and_turns_whole_pageblocks)
+KTEST_NEEDS(mobility, a_mobility_that_ran_out_steals_and_turns_whole_pageblocks, .ram_mib = 12)
 {
 	unsigned long steals = nr_steals(), moves = nr_block_moves();
 

@@ -151,7 +151,7 @@ KTEST(slab_debug, guards_cost_no_alignment)
 	}
 }
 
-KTEST(slab_debug, the_largest_object_can_be_guarded_too)
+KTEST_NEEDS(slab_debug, the_largest_object_can_be_guarded_too, .ram_mib = 12)
 {
 	struct kmem_cache *c = cache_of(SLAB_OBJECT_SIZE_MAX, SLAB_DEBUG_FLAGS);
 	uint8_t *p = kmem_cache_alloc(c, GFP_KERNEL);

@@ -342,7 +342,8 @@ static const char *owner(phys_addr_t pa)
 }
 
 /* The list grows in the middle of recording the allocation, into memory that is still free. */
-KTEST(memblock, an_allocation_that_makes_the_list_grow_gets_other_memory_than_the_list)
+KTEST_NEEDS(memblock, an_allocation_that_makes_the_list_grow_gets_other_memory_than_the_list,
+	    .ram_mib = 12)
 {
 	static const char *const name[2] = { "even", "odd" };
 	unsigned long va = __get_free_pages(GFP_KERNEL, 6);
