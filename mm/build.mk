@@ -7,4 +7,5 @@ mm-src := $(addprefix mm/,init.c memblock.c memmap.c page_alloc.c pcp.c zonelist
 mm-src += $(call config-on,SHOW,mm/show.c mm/slab_show.c mm/vmalloc_show.c mm/kmap_show.c)
 mm-src += $(call config-on,CHECK,mm/check.c mm/slab_check.c mm/vmalloc_check.c mm/kmap_check.c)
 mm-src += $(call config-on,PAGE_POISON,mm/debug/page_poison.c)
+mm-src += $(call config-on,PAGE_OWNER,mm/debug/page_owner.c mm/debug/leaks.c)
 mm-src += $(call config-on,SLAB_DEBUG,mm/debug/slab_debug.c)

@@ -10,6 +10,7 @@
 #include <quarry/vmalloc.h>
 #include <quarry/whatis.h>
 
+#include "debug/page_owner.h"
 #include "va_range.h"
 
 struct vm_area {
@@ -22,6 +23,7 @@ struct vm_area {
 	bool freed;
 	struct list_head link;  /* freed: unfinished or lazy, of vmalloc.c */
 	struct list_head pages; /* lazy VM_ALLOC: linked by lru */
+	struct owner_stamp taken;
 };
 
 /* Addresses for @size bytes, a page-aligned number; not mapped yet.  NULL: none, or no memory. */

@@ -85,6 +85,7 @@ static void show_backing(struct out *o, uintptr_t va)
 		return;
 	out_printf(o, "page ");
 	page_show(o, page);
+	page_owner_show(o, page);
 }
 
 static QAPI bool describe_area(struct out *o, uintptr_t va)

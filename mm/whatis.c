@@ -28,6 +28,7 @@
 #include <quarry/spinlock.h>
 #include <quarry/whatis.h>
 
+#include "debug/page_owner.h"
 #include "internal.h"
 #include "kmap.h"
 #include "slab.h"
@@ -74,6 +75,7 @@ static void show_page(struct out *o, const struct page *page)
 {
 	out_printf(o, "page ");
 	page_show(o, page);
+	page_owner_show(o, page);
 }
 
 static bool show_lowmem(struct out *o, uintptr_t va)

@@ -35,6 +35,7 @@
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 
+#include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "internal.h"
 
@@ -257,6 +258,7 @@ static struct page *finish(struct page *page, unsigned int order, gfp_t gfp)
 {
 	atomic_set(&page->_count, 1);
 	page_poison_alloc(page, order);
+	page_owner_alloc(page, order, gfp);
 	if (gfp & GFP_PREPARE)
 		prepare(page, order, gfp);
 	return page;
@@ -323,6 +325,7 @@ QAPI void __free_pages(struct page *page, unsigned int order)
  */
 __noinline QAPI void pcp_free_full(struct page *page)
 {
+	page_owner_free(page);
 	page_poison_free(page, block_order(page));
 	pcp_free_slow(page);
 }
@@ -355,6 +358,7 @@ __noinline QAPI void free_pages_slow(struct page *page, unsigned int order)
 		pcp_free_full(page);
 		return;
 	}
+	page_owner_free(page);
 	page_poison_free(page, order);
 	zone_give_blocks(page_zone(page), 1, &page);
 }

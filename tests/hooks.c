@@ -65,6 +65,7 @@ static unsigned int features_here(void)
 	here |= pte_supported & PTE_LARGE ? KTEST_PSE : 0;
 	here |= pte_supported & PTE_GLOBAL ? KTEST_PGE : 0;
 	here |= setup.may_take_long ? KTEST_LONG : 0;
+	here |= CONFIG_PAGE_OWNER && option_given("page_owner=1") ? KTEST_PAGE_OWNER : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;
 	return here;

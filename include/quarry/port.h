@@ -146,6 +146,19 @@ QAPI void port_set_region_hook(QAPI const char *(*describe)(uintptr_t va));
 QAPI void backtrace_here(struct out *o) __noinline;
 
 /**
+ * port_callers - who called the library: return addresses of the call chain, innermost first.
+ * @to: gets at most @nr of them.
+ *
+ * Those that lie in the code of mm/ and lib/ are left out until the first that does not: that one
+ * is the call into the library, as far as the chain can be followed.  A port that cannot tell the
+ * library's code from its own leaves none out; one that cannot follow the chain finds none.
+ *
+ * Return:  how many were stored.
+ * Context: any.
+ */
+QAPI unsigned int port_callers(const void **to, unsigned int nr) __noinline;
+
+/**
  * port_early_init, port_late_init - the port's own start: tables and traps; then devices.
  *
  * port_early_init() leaves interrupts off; port_late_init() may be followed by irq_enable().

@@ -4,3 +4,4 @@ monitor-src := $(addprefix kernel/monitor/,monitor.c line_editor.c cmd_system.c 
 monitor-src += $(if $(filter SHOW=0,$(CONFIG)),,kernel/monitor/cmd_reports.c \
 	kernel/monitor/cmd_slab.c kernel/monitor/cmd_highmem.c)
 monitor-src += $(if $(filter CHECK=0,$(CONFIG)),,kernel/monitor/cmd_check.c)
+monitor-src += $(if $(filter PAGE_OWNER=0,$(CONFIG)),,kernel/monitor/cmd_leaks.c)
