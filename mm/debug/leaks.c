@@ -1,9 +1,9 @@
 /*
  * leaks.c - who has memory, the largest first: pages, areas, objects; all, or since a mark.
  *
- * THEORY.  A report is a sum by caller over thousands of things, and must not allocate, or it would
- * be part of what it reports.  So it has room for GROUPS callers and works in passes: each pass
- * sums up the GROUPS callers of the lowest addresses above those of the pass before it, and
+ * THEORY.  A report is a sum by caller over thousands of things, and must not allocate, or it
+ * would be part of what it reports.  So it has room for GROUPS callers and works in passes: each
+ * pass sums up the GROUPS callers of the lowest addresses above those of the pass before it, and
  * what it found is merged into the GROUPS largest of all.  One pass is enough for most machines;
  * the result is exact for any number of callers, and what is not shown is counted.
  *
@@ -13,9 +13,9 @@
  *
  * STATE.  The groups, of one report at a time; the mark.
  *
- * LOCKING.  leaks_lock, a leaf, guards the mark and who has the groups.  Pages are looked at without
- * a lock, areas are copied one at a time, a cache is summed up under its lock.  So a report is
- * exact if nobody takes or gives meanwhile; otherwise each of its lines was true at some moment.
+ * LOCKING.  leaks_lock, a leaf, guards the mark and who has the groups.  Pages are looked at
+ * without a lock, areas are copied one at a time, a cache is summed up under its lock.  So a report
+ * is exact if nobody takes or gives meanwhile; otherwise each of its lines was true at some moment.
  *
  * CONTEXT.  A thread that may sleep.
  *

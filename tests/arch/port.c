@@ -267,3 +267,43 @@ KTEST(clock, cycles_never_go_back)
 		last = now;
 	}
 }
+
+/* ---- who called ------------------------------------------------------------------------- */
+
+#define CALLERS_MAX 64u /* more than the chain is long */
+
+static __noinline unsigned int callers_of(const void **to, unsigned int nr)
+{
+	unsigned int nr_found = port_callers(to, nr);
+
+	opaque(nr_found);
+	return nr_found;
+}
+
+static bool leads_to(const void *caller, const char *name)
+{
+	const char *found = ksym_lookup((uintptr_t)caller - 1, NULL, NULL);
+
+	return found && !strncmp(found, name, strlen(name));
+}
+
+KTEST(port_callers, the_chain_begins_with_the_innermost_caller_and_has_an_end)
+{
+	const void *callers[CALLERS_MAX] = { NULL };
+	unsigned int nr = callers_of(callers, CALLERS_MAX);
+
+	EXPECT_TRUE(t, nr > 2 && nr < CALLERS_MAX);
+	EXPECT_TRUE(t, leads_to(callers[0], "callers_of"));
+	EXPECT_TRUE(t, leads_to(callers[1], __func__));
+	EXPECT_EQ(t, NULL, callers[nr]);
+}
+
+KTEST(port_callers, no_more_are_stored_than_there_is_room_for)
+{
+	const void *callers[3] = { NULL };
+
+	EXPECT_EQ(t, 2, callers_of(callers, 2));
+	EXPECT_NE(t, NULL, callers[1]);
+	EXPECT_EQ(t, NULL, callers[2]);
+	EXPECT_EQ(t, 0, callers_of(callers, 0));
+}

@@ -166,6 +166,8 @@ KTEST_OWNER(leaks, slabs_are_pages_only_if_nobody_knows_their_objects)
 	EXPECT_NE(t, NULL, strstr(text, " kind=slab cache=leaks-users by=object_leaker"));
 	kmem_cache_free(plain, obj[0]);
 	kmem_cache_free(users, obj[1]);
+	report(t, leaks_show);
+	EXPECT_FALSE(t, named("object_leaker")); /* empty slabs are nobody's leak */
 	EXPECT_EQ(t, 0, kmem_cache_destroy(plain));
 	EXPECT_EQ(t, 0, kmem_cache_destroy(users));
 }

@@ -101,6 +101,60 @@ KTEST_OWNER(page_owner, the_caller_of_the_caller_is_noted_too)
 	giver(page, 0);
 }
 
+/* Its caller is the last that the chain leads to. */
+static __noinline struct page *taker_at_the_end(void)
+{
+	volatile uintptr_t *frame = __builtin_frame_address(0);
+	uintptr_t saved = frame[0];
+	struct page *page;
+
+	frame[0] = 0;
+	page = alloc_page(GFP_KERNEL);
+	frame[0] = saved;
+	return page;
+}
+
+KTEST_OWNER(page_owner, a_short_chain_has_no_callers_of_an_earlier_one)
+{
+	struct page *page = taker(GFP_KERNEL, 0);
+	const struct page_owner *r;
+
+	ASSERT_NE(t, NULL, page);
+	r = record(page);
+	EXPECT_NE(t, NULL, r->taken_by[OWNER_TAKEN_BY - 1]);
+	giver(page, 0);
+	EXPECT_EQ(t, page, taker_at_the_end());
+	EXPECT_TRUE(t, is_out(page, 0, "taker_at_the_end"));
+	EXPECT_NE(t, NULL, r->taken_by[1]);
+	for (unsigned int i = 2; i < OWNER_TAKEN_BY; i++)
+		EXPECT_EQ(t, NULL, r->taken_by[i]);
+	giver(page, 0);
+}
+
+/* linker.ld's: the code of lib/ and mm/. */
+extern const char library_text_start[] __weak, library_text_end[] __weak;
+extern const char library_init_start[] __weak, library_init_end[] __weak;
+
+static bool between(const void *caller, const char *start, const char *end)
+{
+	return (uintptr_t)caller > (uintptr_t)start && (uintptr_t)caller <= (uintptr_t)end;
+}
+
+KTEST_OWNER(page_owner, no_owner_is_part_of_the_library_itself)
+{
+	unsigned int nr = 0, nr_inside = 0;
+
+	for (pfn_t pfn = 0; pfn < max_pfn; pfn++) {
+		const void *by = page_owners[pfn].taken_by[0];
+
+		nr += page_owners[pfn].taken;
+		nr_inside += between(by, library_text_start, library_text_end) ||
+			     between(by, library_init_start, library_init_end);
+	}
+	EXPECT_TRUE(t, nr);
+	EXPECT_EQ(t, 0, nr_inside);
+}
+
 KTEST_OWNER(page_owner, requests_in_an_interrupt_are_noted)
 {
 	unsigned long flags = irq_save();
