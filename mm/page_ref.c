@@ -43,23 +43,31 @@ QAPI struct page *compound_head(struct page *page)
 	return find_head(page);
 }
 
-QAPI void get_page(struct page *page)
+/* The head of a page that has no reference of its own: it must have one. */
+static struct page *referenced_head(struct page *page, const char *what)
 {
 	struct page *head = compound_head(page);
 
-	if (unlikely(atomic_read(&head->_count) <= 0))
-		page_bad(head, "is referenced but free");
-	atomic_inc(&head->_count);
+	if (atomic_read(&head->_count) <= 0)
+		page_bad(head, what);
+	return head;
 }
 
-QAPI void put_page(struct page *page)
+QAPI void get_page_slow(struct page *page)
 {
-	struct page *head = compound_head(page);
+	atomic_inc(&referenced_head(page, "is referenced but free")->_count);
+}
 
-	if (unlikely(atomic_read(&head->_count) <= 0))
-		page_bad(head, "loses a reference that it does not have");
-	if (!atomic_dec_and_test(&head->_count))
-		return;
+QAPI void put_page_slow(struct page *page)
+{
+	struct page *head = referenced_head(page, "loses a reference that it does not have");
+
+	if (atomic_dec_and_test(&head->_count))
+		put_page_last(head);
+}
+
+QAPI void put_page_last(struct page *head)
+{
 	/* Nobody else can reach it now: the last reference is ours again, and is given back. */
 	atomic_set(&head->_count, 1);
 	__free_pages(head, block_order(head));

@@ -198,7 +198,7 @@ QAPI void slab_free_slow(const void *caller, void *obj);
 /* @obj is NULL, or in no slab of @c: a BUG. */
 QAPI void slab_free_bad(const struct kmem_cache *c, const void *obj);
 
-/* kfree() of what is in no slab. */
+/* kfree() of what is in no slab and is not NULL. */
 QAPI void kfree_slow(const void *p);
 
 /* What no request for an object may ask for. */
