@@ -30,6 +30,7 @@
 #include <quarry/sizes.h>
 #include <quarry/string.h>
 
+#include "edu.h"
 #include "mm/helpers.h"
 #include "modules.h"
 
@@ -67,6 +68,7 @@ static unsigned int features_here(void)
 	here |= setup.may_take_long ? KTEST_LONG : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;
+	here |= edu_find() ? KTEST_EDU : 0;
 	return here;
 }
 
