@@ -11,7 +11,7 @@ tests-src := $(filter-out %/show.c $(call tests-using,slabinfo_show|slab_cache_s
 endif
 ifneq ($(filter CHECK=0,$(CONFIG)),)
 tests-src := $(filter-out tests/mm/account.c tests/mm/exhaustion.c tests/mm/walk.c \
-	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|vmalloc_check|dma_check|mm_check_all)),$(tests-src))
+	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|vmalloc_check|dma_check|zone_check|mm_check_all)),$(tests-src))
 endif
 tests-src := $(if $(filter-out KMALLOC_MAX_SIZE=131072,$(filter KMALLOC_MAX_SIZE=%,$(CONFIG))),$(tests-src),\
 	$(filter-out tests/mm/kmalloc_large.c,$(tests-src)))
