@@ -31,6 +31,7 @@
 #include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "debug/slab_debug.h"
+#include "dma.h"
 #include "internal.h"
 #include "kmap.h"
 #include "slab.h"
@@ -445,6 +446,7 @@ enum init_cap {
 	CAP_SLAB = 1u << 5,       /* kmem_cache_create(), kmalloc() */
 	CAP_KMAP = 1u << 6,       /* kmap() */
 	CAP_VMALLOC = 1u << 7,    /* vmalloc(), vmap(), ioremap() */
+	CAP_DMA = 1u << 8,        /* dma_alloc_coherent(), dma_map_single(), dma_pool_create() */
 };
 
 struct init_step {
@@ -462,6 +464,7 @@ static const struct init_step mm_steps[] = {
 	{ "allocator", allocator_step, CAP_ZONES, CAP_PAGES },
 	{ "slab", slab_step, CAP_PAGES, CAP_SLAB },
 	{ "vmalloc", vmalloc_init, CAP_LAYOUT | CAP_DIRECT_MAP | CAP_SLAB, CAP_VMALLOC },
+	{ "dma", dma_init, CAP_SLAB, CAP_DMA },
 };
 
 __init QAPI void mm_init(const struct bootinfo *bi, const struct mem_region *sane_map,

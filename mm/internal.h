@@ -100,6 +100,14 @@ QAPI void zone_init(struct zone *z, enum zone_type type, const char *name, pfn_t
 QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
 				   unsigned long floor, unsigned int nr, struct page **blocks);
 
+/*
+ * Take the highest free block of 2^@order pages that lies below @limit, more than z->start_pfn; as
+ * above, with one block, NULL when there is none.  Cost: a look at each 2^@order-th frame below the
+ * limit, a pageblock at a time under the lock.
+ */
+QAPI struct page *zone_take_below(struct zone *z, unsigned int order, enum mobility mob,
+				  unsigned long floor, pfn_t limit);
+
 /* Give @nr blocks back; each of the order that its head says; all of one zone. */
 QAPI void zone_give_blocks(struct zone *z, unsigned int nr, struct page **blocks);
 
@@ -174,6 +182,11 @@ QAPI enum mobility gfp_mobility(gfp_t gfp);
 
 /* Everything that alloc_pages() does not do in its first lines. */
 QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order) __must_check;
+
+/* alloc_pages() of pages of lowmem that all lie below @limit; @gfp names no zone. */
+QAPI struct page *alloc_pages_below(gfp_t gfp, unsigned int order, pfn_t limit) __must_check;
+
+#define PFN_NO_LIMIT (~(pfn_t)0)
 
 /* Give a block back whatever its order, PG_head included; reports misuse. */
 QAPI void free_pages_slow(struct page *page, unsigned int order);

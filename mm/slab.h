@@ -61,6 +61,7 @@ struct kmem_cache {
 	unsigned int batch;            /* objects moved at a time */
 	unsigned long flags;           /* SLAB_* */
 	gfp_t gfp;                     /* added to every request for pages */
+	pfn_t page_limit;              /* all pages lie below: PFN_NO_LIMIT, or a device's reach */
 	unsigned int align;
 	unsigned int colour_unit;
 	bool wide;                   /* the index lists have 16-bit words */

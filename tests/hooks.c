@@ -30,6 +30,7 @@
 #include <quarry/sizes.h>
 #include <quarry/string.h>
 
+#include "edu.h"
 #include "mm/helpers.h"
 #include "modules.h"
 
@@ -68,6 +69,7 @@ static unsigned int features_here(void)
 	here |= CONFIG_PAGE_OWNER && option_given("page_owner=1") ? KTEST_PAGE_OWNER : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;
+	here |= edu_find() ? KTEST_EDU : 0;
 	return here;
 }
 

@@ -96,6 +96,7 @@ class Machine:
     cpu: str = DEFAULT_CPU
     append: str = ""
     modules: tuple = ()     # "FILE args" each; FILE may be random:SIZE:SEED
+    devices: tuple = ()     # what QEMU's -device takes, each
     garbage: int = 0        # seed of what RAM holds at power-on; 0: zeros
     icount: str = ""        # QEMU's -icount: the guest's clock counts its instructions
     name: str = "run"       # names the files under build/
@@ -260,6 +261,8 @@ def qemu_argv(machine):
         argv += ["-object", f"memory-backend-file,id=ram,size={machine.mem},"
                             f"mem-path={garbage_file(machine)},share=off"]
     argv += ["-machine", board]
+    for device in filter(None, machine.devices):
+        argv += ["-device", device]
     if machine.icount:
         argv += ["-icount", machine.icount]
     if machine.boot == "iso":
@@ -690,6 +693,8 @@ def parse_args():
     parser.add_argument("--cpu", default=DEFAULT_CPU)
     parser.add_argument("--append", default="", help="the kernel's command line")
     parser.add_argument("--module", action="append", default=[], help="'FILE args'; repeatable")
+    parser.add_argument("--device", action="append", default=[],
+                        help="what QEMU's -device takes; repeatable")
     parser.add_argument("--garbage", type=int, default=0, metavar="SEED",
                         help="fill RAM with random bytes first")
     parser.add_argument("--timeout", type=float, default=SILENCE_MAX,
@@ -703,7 +708,7 @@ def main():
     args = parse_args()
     machine = Machine(kernel=args.kernel, mem=args.mem, smp=args.smp, machine=args.machine,
                       boot=args.boot, cpu=args.cpu, append=args.append,
-                      modules=tuple(args.module), garbage=args.garbage,
+                      modules=tuple(args.module), devices=tuple(args.device), garbage=args.garbage,
                       name="debug" if args.verb == "debug" else "run")
     verbs = {"run": cmd_run, "debug": cmd_debug, "iso": cmd_iso, "argv": cmd_argv}
     try:

@@ -11,7 +11,7 @@ CONFIG = ROOT / "tests/tests.cfg"
 MAPS = "tests/data/maps"
 BUILD_OPTIONS = ROOT / "include/quarry/config.h"
 ROW_KEYS = ("mem", "machine", "boot", "cpu", "smp", "config", "garbage", "test", "append",
-            "modules", "expect", "forbid", "end", "timeout", "when")
+            "modules", "devices", "expect", "forbid", "end", "timeout", "when")
 COLUMNS = ("mem", "machine", "boot", "cpu")     # of a line of [matrix]
 NAMED_KINDS = ("row", "e820", "panic", "death", "bochs")
 SINGLE_SECTIONS = ("defaults", "cpus", "axes", "matrix", "long")
@@ -184,7 +184,8 @@ class Config:
         machine = Machine(kernel=self.kernel, mem=keys["mem"], smp=int(keys["smp"]),
                           machine=keys["machine"], boot=keys["boot"],
                           cpu=self.parser["cpus"][keys["cpu"]], append=" ".join(words),
-                          modules=tuple(modules), garbage=int(keys["garbage"]), name=full_name)
+                          modules=tuple(modules), devices=tuple(keys["devices"].splitlines()),
+                          garbage=int(keys["garbage"]), name=full_name)
         return Row(full_name, kind, keys, machine, bool(tests))
 
     def _check(self, name, kind, keys):

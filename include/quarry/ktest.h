@@ -33,7 +33,8 @@
 #define KTEST_MULTIBOOT1 (1u << 5) /* the loader spoke multiboot1 */
 #define KTEST_MULTIBOOT2 (1u << 6) /* the loader spoke multiboot2 */
 #define KTEST_PAGE_OWNER (1u << 7) /* pages are recorded: page_owner=1 */
-#define KTEST_FEATURE_NR 8u
+#define KTEST_EDU        (1u << 8) /* the machine has QEMU's device edu */
+#define KTEST_FEATURE_NR 9u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {

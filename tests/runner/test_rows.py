@@ -21,6 +21,7 @@ cpu = p3
 smp = 1
 config =
 garbage = 0
+devices =
 test = *
 append = steps=10
 modules =
