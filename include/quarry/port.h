@@ -106,7 +106,7 @@ QAPI const void *const *port_guard_pages(unsigned int *nr);
  *
  * Return:  a kernel address for exactly this range, cached, read and write; NULL when the range
  *          is too large, lies beyond PHYS_ADDR_LIMIT, or all FIX_EARLY_WINDOWS are in use.
- * Owner:   the caller, until early_iounmap() with the same result.
+ * Owner:   the caller, until early_iounmap() with the same result and size; another is a BUG.
  * Context: one CPU at boot, or one user at a time later; does not sleep.
  * Cost:    a page-table store and a TLB flush a page.
  */
