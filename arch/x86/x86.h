@@ -73,6 +73,7 @@ void serial_out_write(const char *text, size_t len);
 void early_printk(const char *fmt, ...) __printf(1, 2);
 void early_trap_init(void);
 extern pte_t fixmap_table[PT_ENTRIES];
+extern uint32_t cpu_features; /* CPUID leaf 1, EDX */
 extern struct gate early_idt[NR_EXCEPTIONS];
 extern uint64_t boot_gdt[];
 

@@ -32,7 +32,10 @@
 #define KTEST_KERNEL     (1u << 4) /* a real kernel below, no process */
 #define KTEST_MULTIBOOT1 (1u << 5) /* the loader spoke multiboot1 */
 #define KTEST_MULTIBOOT2 (1u << 6) /* the loader spoke multiboot2 */
-#define KTEST_FEATURE_NR 7u
+#define KTEST_PAT        (1u << 7) /* the CPU has a PAT: write-combining mappings */
+#define KTEST_LAPIC      (1u << 8) /* the CPU has a local APIC */
+#define KTEST_SCREEN     (1u << 9) /* a text screen is a console */
+#define KTEST_FEATURE_NR 10u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {
