@@ -17,7 +17,9 @@
  */
 #include <quarry/tests.h>
 
+#include <quarry/asm/lapic.h>
 #include <quarry/asm/pgtable.h>
+#include <quarry/asm/vga.h>
 #include <quarry/config.h>
 #include <quarry/env.h>
 #include <quarry/gfp.h>
@@ -65,6 +67,8 @@ static unsigned int features_here(void)
 	here |= pte_supported & PTE_LARGE ? KTEST_PSE : 0;
 	here |= pte_supported & PTE_GLOBAL ? KTEST_PGE : 0;
 	here |= pte_supported & PTE_PWT ? KTEST_PAT : 0;
+	here |= lapic_present() ? KTEST_LAPIC : 0;
+	here |= vga_console_present() ? KTEST_SCREEN : 0;
 	here |= setup.may_take_long ? KTEST_LONG : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;

@@ -162,6 +162,13 @@ QAPI void port_late_init(void);
 QAPI void port_firmware_ranges(struct bootinfo *bi);
 
 /**
+ * serial_console_stop - print no more on the serial line, which has been a console from the start.
+ *
+ * What is typed there is still read.
+ */
+QAPI void serial_console_stop(void);
+
+/**
  * console_getc - the next byte typed at the console.
  *
  * Return:  0..255.

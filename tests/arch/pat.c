@@ -8,6 +8,7 @@
  * SOURCES.  Intel SDM vol. 3, sections 4.9 and 11.12.
  */
 #include <quarry/align.h>
+#include <quarry/asm/vga.h>
 #include <quarry/fixmap.h>
 #include <quarry/mm.h>
 #include <quarry/pgtable.h>
@@ -148,4 +149,11 @@ KTEST_NEEDS(memory_type, only_one_entry_of_the_pat_differs_from_those_after_rese
 
 	EXPECT_EQ(t, AFTER_RESET ^ wt_to_wc, read_msr(MSR_PAT));
 	EXPECT_EQ(t, 0, read_cr0() & CR0_CD);
+}
+
+KTEST_NEEDS(memory_type, the_screen_is_write_combining_and_the_local_apic_uncached,
+	    .features = KTEST_SCREEN | KTEST_LAPIC | KTEST_PAT)
+{
+	EXPECT_EQ(t, MEMORY_WC, type_of(fix_to_virt(FIX_VGA_TEXT)));
+	EXPECT_EQ(t, MEMORY_UC, type_of(fix_to_virt(FIX_LAPIC)));
 }

@@ -23,6 +23,7 @@ config =
 garbage = 0
 test = *
 append = steps=10
+console =
 modules =
 expect =
 forbid =
