@@ -19,6 +19,7 @@
  * address is never read from.
  */
 #include <quarry/align.h>
+#include <quarry/fixmap.h>
 #include <quarry/mm.h>
 #include <quarry/out.h>
 #include <quarry/percpu.h>
@@ -97,9 +98,9 @@ static void show_slot_of(struct out *o, uintptr_t va)
 	unsigned long kmap = (va - VA_KMAP_LOCAL_START) >> PAGE_SHIFT;
 	pte_t pte = pte_read(port_fixmap_slot(va));
 
-	out_printf(o, "fixmap slot=%lu", slot);
+	out_printf(o, "fixmap slot=%lu use=%s", slot, fixmap_user((unsigned int)slot));
 	if (va >= VA_KMAP_LOCAL_START)
-		out_printf(o, " use=kmap_local cpu=%lu nr=%lu", kmap / VA_KMAP_LOCAL_SLOTS,
+		out_printf(o, " cpu=%lu nr=%lu", kmap / VA_KMAP_LOCAL_SLOTS,
 			   kmap % VA_KMAP_LOCAL_SLOTS);
 	if (!pte_present(pte)) {
 		out_printf(o, " pfn=none\n");

@@ -13,11 +13,12 @@ TIMEOUT ?= 60
 FILTER ?=
 LIST ?=
 GDB_ARGS ?=
+SCREEN ?= none
 
 run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
 machine-args = --kernel $(KERNEL) --mem "$(MEM)" --smp "$(SMP)" --machine "$(MACHINE)" \
 	--boot "$(BOOT)" --cpu "$(CPU)" --append '$(subst ','\'',$(APPEND))' --garbage "$(GARBAGE)" \
-	--timeout "$(TIMEOUT)" $(foreach m,$(MODULES),--module '$(m)') \
+	--screen "$(SCREEN)" --timeout "$(TIMEOUT)" $(foreach m,$(MODULES),--module '$(m)') \
 	$(foreach d,$(DEVICES),--device '$(d)')
 qtest = QUARRY_BUILD="$(abspath $(BUILD))" QUARRY_CC="$(CC)" QUARRY_CONFIG="$(CONFIG)" tools/qtest.py --kernel $(KERNEL) \
 	--filter '$(subst ','\'',$(FILTER))' \
@@ -82,6 +83,7 @@ Verbs
 
 Machine (run, debug)
   MEM=$(MEM)  SMP=$(SMP)  MACHINE=$(MACHINE) (pc, q35)  BOOT=$(BOOT) (direct, iso)  CPU=$(CPU)
+  SCREEN=$(SCREEN)     QEMU's window on the text screen: gtk, sdl, curses, vnc=:1 (run)
   APPEND="..."    the kernel's command line (run, debug, iso); write $$$$ for a $$
   MODULES="f g"   boot modules: files
   DEVICES="d e"   more devices, as QEMU's -device names them: edu

@@ -45,6 +45,11 @@ void serial_console_init(void)
 	console_register(&serial_console);
 }
 
+QAPI void serial_console_stop(void)
+{
+	console_unregister(&serial_console);
+}
+
 void serial_input_init(void)
 {
 	outb(COM1_INT_ENABLE, INT_RECEIVED);

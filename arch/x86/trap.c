@@ -19,6 +19,7 @@
  */
 #include "io.h"
 #include "x86.h"
+#include <quarry/asm/context.h>
 #include <quarry/bug.h>
 #include <quarry/out.h>
 #include <quarry/panic.h>
@@ -144,8 +145,14 @@ static bool probe_fixup(struct trap_frame *f)
 	return true;
 }
 
-static void irq_dispatch(unsigned int irq)
+static void irq_dispatch(uint32_t vector)
 {
+	unsigned int irq = vector - VEC_IRQ_BASE;
+
+	if (vector >= VEC_LAPIC_BASE) {
+		lapic_interrupt(vector);
+		return;
+	}
 	if (irq == SERIAL_IRQ)
 		serial_interrupt();
 	pic_ack(irq);
@@ -154,7 +161,7 @@ static void irq_dispatch(unsigned int irq)
 QAPI void trap_dispatch(struct trap_frame *f)
 {
 	if (f->vector >= VEC_IRQ_BASE) {
-		irq_dispatch(f->vector - VEC_IRQ_BASE);
+		irq_dispatch(f->vector);
 		restart_fixup(f);
 		return;
 	}
@@ -183,6 +190,7 @@ void double_fault(void)
 {
 	const struct tss *t = gdt_interrupted_tss();
 
+	irq_save(); /* they are off by the gate: the context word has to know it */
 	begin_report(VEC_DOUBLE_FAULT, t->eip);
 	if (in_guard(t->esp))
 		pr_emerg("fault: kernel stack overflow: esp=%08x is in a guard page\n", t->esp);

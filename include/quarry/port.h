@@ -106,7 +106,7 @@ QAPI const void *const *port_guard_pages(unsigned int *nr);
  *
  * Return:  a kernel address for exactly this range, cached, read and write; NULL when the range
  *          is too large, lies beyond PHYS_ADDR_LIMIT, or all FIX_EARLY_WINDOWS are in use.
- * Owner:   the caller, until early_iounmap() with the same result.
+ * Owner:   the caller, until early_iounmap() with the same result and size; another is a BUG.
  * Context: one CPU at boot, or one user at a time later; does not sleep.
  * Cost:    a page-table store and a TLB flush a page.
  */
@@ -173,6 +173,13 @@ QAPI void port_late_init(void);
  * Context: boot, before memory is handed out.
  */
 QAPI void port_firmware_ranges(struct bootinfo *bi);
+
+/**
+ * serial_console_stop - print no more on the serial line, which has been a console from the start.
+ *
+ * What is typed there is still read.
+ */
+QAPI void serial_console_stop(void);
 
 /**
  * console_getc - the next byte typed at the console.

@@ -3,6 +3,7 @@
  */
 #include <quarry/align.h>
 #include <quarry/errno.h>
+#include <quarry/fixmap.h>
 #include <quarry/gfp.h>
 #include <quarry/ksyms.h>
 #include <quarry/ktest.h>
@@ -64,6 +65,20 @@ KTEST(early_ioremap, four_windows_can_be_open_and_a_fifth_is_refused)
 	for (unsigned int i = 0; i < FIX_EARLY_WINDOWS; i++)
 		early_iounmap(window[i], PAGE_SIZE);
 	EXPECT_EQ(t, 0, early_ioremap_nr_used());
+}
+
+KTEST(early_ioremap, windows_are_the_first_pages_of_the_fixmap)
+{
+	char *window = early_ioremap(0, 1);
+
+	ASSERT_NE(t, NULL, window);
+	EXPECT_EQ(t, fix_to_virt(FIX_EARLY_FIRST), window);
+	early_iounmap(window, 1);
+	window = early_ioremap(PAGE_SIZE - 1, (FIX_EARLY_PAGES - 1) * PAGE_SIZE);
+	ASSERT_NE(t, NULL, window);
+	EXPECT_EQ(t, FIX_EARLY_FIRST + FIX_EARLY_PAGES - 1,
+		  virt_to_fix((uintptr_t)window + (FIX_EARLY_PAGES - 1) * PAGE_SIZE));
+	early_iounmap(window, (FIX_EARLY_PAGES - 1) * PAGE_SIZE);
 }
 
 KTEST(early_ioremap, a_closed_window_faults)

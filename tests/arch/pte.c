@@ -22,7 +22,6 @@ KTEST(pte, a_page_remembers_its_frame_and_its_protection)
 		PROT_READ,
 		PROT_READ | PROT_WRITE,
 		PROT_READ | PROT_WRITE | PROT_UNCACHED,
-		PROT_READ | PROT_WRITE | PROT_WRITE_COMBINE,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(prots); i++) {
@@ -31,6 +30,19 @@ KTEST(pte, a_page_remembers_its_frame_and_its_protection)
 		EXPECT_TRUE(t, pte_present(pte) && pte_is_leaf(pte, 0) && !pte_is_none(pte));
 		EXPECT_EQ(t, SOME_PFN, pte_pfn(pte));
 		EXPECT_EQ(t, prots[i], pte_prot(pte) & ~PROT_EXEC);
+	}
+}
+
+KTEST(pte, write_combining_is_remembered_where_the_cpu_has_it_and_else_uncached)
+{
+	uint32_t cache = PROT_UNCACHED | PROT_WRITE_COMBINE;
+	uint32_t want = pte_supported & PTE_PWT ? PROT_WRITE_COMBINE : PROT_UNCACHED;
+
+	for (unsigned int level = 0; level < PT_LEVELS; level++) {
+		pte_t pte = pte_make(0x12400, PROT_WRITE | PROT_WRITE_COMBINE, level);
+
+		EXPECT_EQ(t, want, pte_prot(pte) & cache);
+		EXPECT_EQ(t, PROT_UNCACHED, pte_prot(pte_make(0x12400, cache, level)) & cache);
 	}
 }
 

@@ -244,6 +244,7 @@ KTEST(whatis, a_slot_of_the_fixmap_is_shown_with_what_it_maps)
 	ASSERT_NE(t, NULL, window);
 	whatis(t, (uintptr_t)window);
 	EXPECT_EQ(t, ((uintptr_t)window - FIXMAP_START) >> PAGE_SHIFT, number("fixmap slot="));
+	EXPECT_NE(t, NULL, strstr(text, " use=early_ioremap "));
 	EXPECT_EQ(t, page_to_pfn(page), number(" pfn="));
 	EXPECT_EQ(t, page_to_pfn(page), number("\npage pfn="));
 	EXPECT_NE(t, NULL, strstr(text, " mapped=yes name=fixmap\n"));

@@ -24,6 +24,7 @@ garbage = 0
 devices =
 test = *
 append = steps=10
+console =
 modules =
 expect =
 forbid =

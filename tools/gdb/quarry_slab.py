@@ -418,15 +418,25 @@ def lowmem_lines(machine, pages, va, report):
     yield "page " + page_line(machine, pages, pfn, report)
 
 
+def fixmap_user(slot):
+    numbers = enum("fixed_addresses")
+    for name in ("LAPIC", "VGA_TEXT"):
+        if slot == numbers[f"FIX_{name}"]:
+            return name.lower()
+    ends = ("EARLY_END", "early_ioremap"), ("SPARE_END", "spare"), ("KMAP_LOCAL_END", "kmap_local")
+    return next(user for end, user in ends if slot < numbers[f"FIX_{end}"])
+
+
 def fixmap_lines(machine, pages, pa, va, report):
     marks = enum("va_mark")
     if not marks["VA_FIXMAP_START"] <= va < marks["VA_FIXMAP_END"]:
         return
-    line = f"fixmap slot={va - marks['VA_FIXMAP_START'] >> machine.page_shift}"
+    slot = va - marks["VA_FIXMAP_START"] >> machine.page_shift
+    line = f"fixmap slot={slot} use={fixmap_user(slot)}"
     if va >= marks["VA_KMAP_LOCAL_START"]:
         cpu, nr = divmod(va - marks["VA_KMAP_LOCAL_START"] >> machine.page_shift,
                          marks["VA_KMAP_LOCAL_SLOTS"])
-        line += f" use=kmap_local cpu={cpu} nr={nr}"
+        line += f" cpu={cpu} nr={nr}"
     if pa is None:
         yield f"{line} pfn=none"
         return

@@ -33,7 +33,7 @@ enum pte_bit {
 	PTE_PRESENT = 0x001,
 	PTE_WRITE = 0x002,
 	PTE_USER = 0x004,
-	PTE_PWT = 0x008, /* with PTE_PCD clear: PAT entry 1, write-combining once PAT is set */
+	PTE_PWT = 0x008, /* alone: PAT entry 1, write-combining where there is a PAT (cpu.c) */
 	PTE_PCD = 0x010,
 	PTE_ACCESSED = 0x020,
 	PTE_DIRTY = 0x040,
@@ -42,7 +42,10 @@ enum pte_bit {
 	PTE_PFN_MASK = 0xfffff000u,
 };
 
-/* What the CPU supports, found before paging is on: PTE_LARGE and PTE_GLOBAL where it does. */
+/*
+ * What the CPU supports, found before paging is on: PTE_LARGE and PTE_GLOBAL where it does, PTE_PWT
+ * where that bit alone can mean write-combining.
+ */
 extern uint32_t pte_supported;
 
 static inline unsigned int pt_shift(unsigned int level)
@@ -70,7 +73,7 @@ static inline uint32_t pte_bits(uint32_t prot)
 	if (prot & PROT_UNCACHED)
 		bits |= PTE_PCD | PTE_PWT;
 	if (prot & PROT_WRITE_COMBINE)
-		bits |= PTE_PWT;
+		bits |= pte_supported & PTE_PWT ? PTE_PWT : PTE_PCD | PTE_PWT;
 	if (prot & PROT_GLOBAL)
 		bits |= pte_supported & PTE_GLOBAL;
 	return bits;
