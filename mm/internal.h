@@ -7,6 +7,7 @@
 
 #include <quarry/compiler.h>
 #include <quarry/gfp.h>
+#include <quarry/list.h>
 #include <quarry/memblock.h>
 #include <quarry/mm.h>
 #include <quarry/percpu.h>
@@ -175,8 +176,25 @@ QAPI enum mobility gfp_mobility(gfp_t gfp);
 /* Everything that alloc_pages() does not do in its first lines. */
 QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order) __must_check;
 
+/* So many single pages that the way to the zone pays: fewer go by the per-CPU lists. */
+#define MANY_PAGES 8u
+
+/*
+ * Up to @nr single pages: what the per-CPU list has, and many from zones that have them above their
+ * low watermarks.  How many: 0 says nothing about whether alloc_page() has one.
+ */
+QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **pages);
+
 /* Give a block back whatever its order, PG_head included; reports misuse. */
 QAPI void free_pages_slow(struct page *page, unsigned int order);
+
+/* ---- page_bulk.c ------------------------------------------------------------------------ */
+
+/* Fill all of @nr places, whatever they hold, as far as there are pages: how many. */
+QAPI unsigned long alloc_pages_fill(gfp_t gfp, unsigned long nr, struct page **pages);
+
+/* __free_page() of every page on a list, linked by lru; it is empty then. */
+QAPI void free_pages_list(struct list_head *pages);
 
 /* ---- reclaim.c -------------------------------------------------------------------------- */
 

@@ -253,14 +253,16 @@ static unsigned int hand_out(struct zone *z, struct page *page, unsigned int ord
 			     enum mobility mob, unsigned long nr, struct page **blocks)
 	__must_hold(z->lock)
 {
+	const unsigned long step = 1ul << order;
 	unsigned int have = block_order(page);
 	enum mobility list_mob = block_mobility(page);
 
 	nr = min(nr, 1ul << (have - order));
 	block_unlink(z, page, have);
-	for (unsigned long i = 0; i < nr; i++) {
-		blocks[i] = page + (i << order);
-		block_mark(blocks[i], order, mob);
+	block_mark(page, order, mob);
+	for (unsigned long i = 0, flags = page->flags; i < nr; i++) {
+		blocks[i] = page + i * step;
+		blocks[i]->flags = flags; /* one zone, and no PG_ bit: B5 */
 	}
 	link_rest(z, page, nr << order, have, list_mob);
 	z->nr_free -= nr << order;
