@@ -101,6 +101,10 @@ QAPI void zone_init(struct zone *z, enum zone_type type, const char *name, pfn_t
 QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
 				   unsigned long floor, unsigned int nr, struct page **blocks);
 
+/* The same of single pages, each with one reference. */
+QAPI unsigned int zone_take_pages(struct zone *z, enum mobility mob, unsigned long floor,
+				  unsigned int nr, struct page **pages);
+
 /* Give @nr blocks back; each of the order that its head says; all of one zone. */
 QAPI void zone_give_blocks(struct zone *z, unsigned int nr, struct page **blocks);
 

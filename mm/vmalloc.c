@@ -57,7 +57,7 @@
 #include "internal.h"
 #include "vmalloc.h"
 
-#define CHUNK_PAGES 64u  /* got, mapped and freed at a time: on the stack */
+#define CHUNK_PAGES 128u /* got, mapped and freed at a time: on the stack */
 #define LAZY_SHARE  64ul /* of all managed pages may wait for a flush */
 #define LAZY_LEAST  32ul /* pages, at least */
 #define LAZY_SPAN   4ul  /* the range is divided by this: addresses that may wait */

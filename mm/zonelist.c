@@ -290,7 +290,7 @@ static unsigned long pop_many(gfp_t gfp, unsigned long nr, struct page **pages)
 	unsigned long taken = 0;
 
 	while (taken < nr && (pages[taken] = percpu_stack_pop(template)) != NULL)
-		taken++;
+		atomic_set(&pages[taken++]->_count, 1);
 	return taken;
 }
 
@@ -305,8 +305,8 @@ static unsigned long take_many(gfp_t gfp, unsigned long nr, struct page **pages)
 		unsigned long floor = zone_floor(z, &d);
 
 		if (floor_allows(z, 0, floor))
-			taken += zone_take_blocks(z, 0, gfp_mobility(gfp), floor,
-						  (unsigned int)(nr - taken), pages + taken);
+			taken += zone_take_pages(z, gfp_mobility(gfp), floor,
+						 (unsigned int)(nr - taken), pages + taken);
 	}
 	return taken;
 }
@@ -319,8 +319,6 @@ QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **p
 	taken = gfp & __GFP_COLD ? 0 : pop_many(gfp, nr, pages);
 	if (nr - taken >= MANY_PAGES)
 		taken += take_many(gfp, nr - taken, pages + taken);
-	for (unsigned long i = 0; i < taken; i++)
-		atomic_set(&pages[i]->_count, 1);
 	for (unsigned long i = 0; page_poison_on() && i < taken; i++)
 		page_poison_alloc(pages[i], 0);
 	for (unsigned long i = 0; (gfp & GFP_PREPARE) && i < taken; i++)
