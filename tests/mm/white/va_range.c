@@ -3,7 +3,9 @@
  *
  * THEORY.  Spaces of made-up addresses; nothing is mapped.  Placement is compared with a model that
  * has a byte for each page and tries every place from the lowest: what it finds is the definition.
- * va_range_check() runs after every step.
+ * va_range_check() runs after every step; in the long walk, once the space is full, at intervals:
+ * what is broken stays so, and the place of each range, and the neighbours of each one that was
+ * touched, are compared at every step.
  */
 #include "../../../mm/va_range.h"
 
@@ -272,6 +274,8 @@ KTEST(va_range, the_validator_finds_what_is_broken)
 /* ---- against the model ---------------------------------------------------------------------- */
 
 #define NR_STEPS    4000u
+#define NR_CLOSE    300u   /* of them at the start, with a full validation each */
+#define INTERVAL    16u    /* steps between two validations afterwards */
 #define MODEL_PAGES 8192ul /* 32 MiB: some places for every alignment */
 
 static bool taken[MODEL_PAGES];
@@ -368,6 +372,18 @@ static size_t model_largest(void)
 	return largest;
 }
 
+/* The hole below @r lies between it and the one before it, and so does that of the one behind. */
+static void expect_neighbours(struct ktest *t, const struct va_range *r)
+{
+	const struct va_range *below = va_range_prev(r), *above = va_range_next(r);
+
+	EXPECT_EQ(t, below ? below->grip_end : space.start, r->hole);
+	EXPECT_EQ(t, r->grip_end, above ? above->hole : space.tail);
+	EXPECT_LE(t, r->start, r->hole);
+	EXPECT_TRUE(t, !below || va_range_next(below) == r);
+	EXPECT_TRUE(t, !above || va_range_prev(above) == r);
+}
+
 KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 {
 	memset(ranges, 0, sizeof(ranges));
@@ -375,6 +391,7 @@ KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 	va_space_init(&space, START, START + MODEL_PAGES * P);
 	for (unsigned int i = 0; i < NR_STEPS && !t->nr_failed; i++) {
 		unsigned int r = ktest_random_below(t, ARRAY_SIZE(ranges));
+		bool check = i < NR_CLOSE || i % INTERVAL == 0;
 
 		if (ranges[r].end) {
 			EXPECT_EQ(t, &ranges[r], va_range_find(&space, ranges[r].start));
@@ -383,7 +400,9 @@ KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 		} else {
 			random_reserve(t, r);
 		}
-		EXPECT_EQ(t, 0, va_range_check(&space));
+		if (ranges[r].end)
+			expect_neighbours(t, &ranges[r]);
+		EXPECT_EQ(t, 0, check ? va_range_check(&space) : 0);
 		if (i % 64 == 0)
 			EXPECT_EQ(t, model_largest() * P, va_space_largest_hole(&space, 0));
 	}
