@@ -116,6 +116,7 @@ KTEST(va_range, a_hole_takes_what_fits_exactly_and_not_a_page_more)
 		expect_at(t, i, START + i * 5 * P, 4 * P, P, P);
 	release(t, 1);
 	EXPECT_EQ(t, START + 25 * P, space.tail);
+	expect_refused(t, -ENOSPC, ALIGN_DOWN(SIZE_MAX, P), P, 2 * P); /* the sum wraps */
 	expect_at(t, 5, START + 25 * P, 5 * P, P, P); /* with its guard, a page too large */
 	expect_at(t, 6, START + 5 * P, 4 * P, P, P);
 	release(t, 6);
@@ -245,6 +246,41 @@ KTEST(va_range, an_address_is_found_in_its_range_but_not_in_its_guard)
 	for (r = va_range_first(&space); r; r = va_range_next(r))
 		EXPECT_EQ(t, &ranges[i++], r);
 	EXPECT_EQ(t, 10, i);
+}
+
+KTEST(va_range, a_range_that_absorbs_the_next_one_has_its_addresses_and_its_guard)
+{
+	va_space_init(&space, START, START + 100 * P);
+	for (unsigned int i = 0; i < 5; i++)
+		expect_at(t, i, START + i * 4 * P, 3 * P, P, P);
+	va_range_absorb(&space, &ranges[1], &ranges[2]);
+	EXPECT_EQ(t, 0, va_range_check(&space));
+	EXPECT_EQ(t, 4, space.nr);
+	EXPECT_EQ(t, START + 4 * P, ranges[1].start);
+	EXPECT_EQ(t, START + 11 * P, ranges[1].end);
+	EXPECT_EQ(t, START + 12 * P, ranges[1].grip_end);
+	EXPECT_EQ(t, 0, ranges[2].end);
+	EXPECT_EQ(t, &ranges[1], va_range_find(&space, START + 8 * P));
+	va_range_absorb(&space, &ranges[3], &ranges[4]); /* the last */
+	EXPECT_EQ(t, 0, va_range_check(&space));
+	release(t, 1);
+	expect_at(t, 5, START + 4 * P, 8 * P, P, 0);
+	release(t, 3);
+	expect_at(t, 6, START + 12 * P, 88 * P, P, P);
+}
+
+KTEST(va_range, the_first_request_for_an_alignment_finds_what_was_there_before_it)
+{
+	va_space_init(&space, START, START + 100 * P);
+	for (unsigned int i = 0; i < 20; i++)
+		expect_at(t, i, START + i * 5 * P, 4 * P, P, P);
+	for (unsigned int i = 1; i < 20; i += 3)
+		release(t, i);
+	EXPECT_EQ(t, 1, space.nr_rooms);
+	/* START is an odd page, 3 of 8: the hole of ranges[1] begins at one that is a multiple. */
+	expect_at(t, 20, START + 5 * P, 4 * P, 8 * P, P);
+	EXPECT_EQ(t, VA_NR_ALIGNS, space.nr_rooms);
+	expect_at(t, 21, START + 20 * P + P, 3 * P, 4 * P, P);
 }
 
 KTEST(va_range, the_validator_finds_what_is_broken)

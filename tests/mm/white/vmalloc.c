@@ -153,6 +153,7 @@ static void free_three(struct ktest *t, char *const p[3], const unsigned char or
 	}
 	EXPECT_TRUE(t, vm_area_copy((uintptr_t)p[1], &area));
 	EXPECT_EQ(t, (uintptr_t)p[0], area.range.start);
+	EXPECT_EQ(t, (uintptr_t)p[2] + PAGE_SIZE, area.range.end); /* what is flushed */
 	EXPECT_EQ(t, (uintptr_t)p[2] + 2 * PAGE_SIZE, area.range.grip_end);
 	EXPECT_TRUE(t, area.freed && !area.caller);
 	EXPECT_EQ(t, 3, count().nr_lazy_areas);
