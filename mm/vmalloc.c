@@ -136,7 +136,6 @@ QAPI void vm_area_put(struct vm_area *area)
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
 
 	counts.nr_areas--;
-	counts.nr_pages -= area->nr_pages;
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	release(area);
 }

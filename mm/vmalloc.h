@@ -27,7 +27,7 @@ struct vm_area {
 /* Addresses for @size bytes, a page-aligned number; not mapped yet.  NULL: none, or no memory. */
 QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, const void *caller);
 
-/* Give back an area of which nothing is mapped, nor was since it was got. */
+/* Give back an area, not of VM_ALLOC, of which nothing is mapped, nor was since it was got. */
 QAPI void vm_area_put(struct vm_area *area);
 
 /* The living area that starts at @va and has one of @flags; anything else panics: "@who of ...". */

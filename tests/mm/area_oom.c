@@ -299,3 +299,25 @@ KTEST(area_oom, with_any_number_of_pages_too_few_vmalloc_gives_all_back_at_once)
 	EXPECT_NE(t, NULL, va);
 	vfree(va);
 }
+
+/* Nothing is reclaimed for it: the only pages of the machine are those of an area just freed. */
+KTEST(area_oom, vmalloc_finds_the_pages_that_wait_for_a_flush)
+{
+	HOARD(rest);
+	void *va, *first;
+
+	area_size = NR_PAGES * PAGE_SIZE;
+	first = vmalloc(2 * area_size + PAGE_SIZE); /* tables for both, wherever they lie */
+	vfree(first);
+	vm_unmap_aliases();
+	first = vmalloc(area_size);
+	va = vmalloc(1);
+	vfree(va); /* a descriptor for the second */
+	vm_unmap_aliases();
+	hoard_machine(&rest);
+	vfree(first);
+	va = call(make_silent);
+	hoard_free(&rest);
+	EXPECT_TRUE(t, first && va);
+	vfree(va);
+}
