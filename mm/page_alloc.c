@@ -254,25 +254,30 @@ static void link_rest(struct zone *z, struct page *page, unsigned long used, uns
  * then what remains of it; together each costs a few instructions.
  */
 static unsigned int hand_out(struct zone *z, struct page *page, unsigned int order,
-			     enum mobility mob, unsigned long nr, struct page **blocks)
+			     enum mobility mob, unsigned long nr, struct page **blocks, int count)
 	__must_hold(z->lock)
 {
+	const unsigned long step = 1ul << order;
+	struct page *piece = page;
 	unsigned int have = block_order(page);
 	enum mobility list_mob = block_mobility(page);
 
 	nr = min(nr, 1ul << (have - order));
 	block_unlink(z, page, have);
-	for (unsigned long i = 0; i < nr; i++) {
-		blocks[i] = page + (i << order);
-		block_mark(blocks[i], order, mob);
+	block_mark(page, order, mob);
+	for (unsigned long i = 0, flags = page->flags; i < nr; i++) {
+		blocks[i] = piece;
+		piece->flags = flags; /* one zone, and no PG_ bit: B5 */
+		atomic_set(&piece->_count, count);
+		piece += step;
 	}
 	link_rest(z, page, nr << order, have, list_mob);
 	z->nr_free -= nr << order;
 	return (unsigned int)nr;
 }
 
-QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
-				   unsigned long floor, unsigned int nr, struct page **blocks)
+static unsigned int take(struct zone *z, unsigned int order, enum mobility mob, unsigned long floor,
+			 unsigned int nr, struct page **blocks, int count)
 {
 	unsigned long flags = spin_lock_irqsave(&z->lock);
 	unsigned int taken = 0;
@@ -284,10 +289,22 @@ QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobi
 		if (!page)
 			break;
 		room = min(room, (unsigned long)(nr - taken));
-		taken += hand_out(z, page, order, mob, room, blocks + taken);
+		taken += hand_out(z, page, order, mob, room, blocks + taken, count);
 	}
 	spin_unlock_irqrestore(&z->lock, flags);
 	return taken;
+}
+
+QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
+				   unsigned long floor, unsigned int nr, struct page **blocks)
+{
+	return take(z, order, mob, floor, nr, blocks, 0);
+}
+
+QAPI unsigned int zone_take_pages(struct zone *z, enum mobility mob, unsigned long floor,
+				  unsigned int nr, struct page **pages)
+{
+	return take(z, 0, mob, floor, nr, pages, 1);
 }
 
 /* ---- taking below a limit ---------------------------------------------------------------- */

@@ -114,27 +114,3 @@ QAPI void free_pages_exact(void *va, size_t size)
 	for (unsigned long i = 0; i < nr; i++)
 		free_page((unsigned long)va + i * PAGE_SIZE);
 }
-
-QAPI unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr, struct page **array)
-{
-	unsigned long nr_filled = 0;
-	bool more = true;
-
-	for (unsigned long i = 0; i < nr; i++) {
-		if (!array[i] && more) {
-			array[i] = alloc_page(gfp);
-			more = array[i] != NULL;
-		}
-		nr_filled += array[i] != NULL;
-	}
-	return nr_filled;
-}
-
-QAPI void free_pages_bulk_array(unsigned long nr, struct page **array)
-{
-	for (unsigned long i = 0; i < nr; i++) {
-		if (array[i])
-			__free_page(array[i]);
-		array[i] = NULL;
-	}
-}

@@ -312,6 +312,49 @@ QAPI struct page *alloc_pages_below(gfp_t gfp, unsigned int order, pfn_t limit)
 	return page;
 }
 
+/* ---- many single pages ------------------------------------------------------------------ */
+
+/* From this CPU's list, as far as it goes. */
+static unsigned long pop_many(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	struct percpu_stack *template = &pcp_stack[gfp_place[gfp & GFP_PLACE_MASK]];
+	unsigned long taken = 0;
+
+	while (taken < nr && (pages[taken] = percpu_stack_pop(template)) != NULL)
+		atomic_set(&pages[taken++]->_count, 1);
+	return taken;
+}
+
+/* From the zones themselves, above the ordinary mark. */
+static unsigned long take_many(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	const struct depth d = { .highest = gfp_zone(gfp), .mark = WMARK_LOW };
+	unsigned long taken = 0;
+
+	for (int zone = (int)d.highest; zone >= 0 && taken < nr; zone--) {
+		struct zone *z = &zones[zone];
+		unsigned long floor = zone_floor(z, &d);
+
+		if (floor_allows(z, 0, floor))
+			taken += zone_take_pages(z, gfp_mobility(gfp), floor,
+						 (unsigned int)(nr - taken), pages + taken);
+	}
+	return taken;
+}
+
+QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	unsigned long taken;
+
+	check_request(gfp, 0);
+	taken = gfp & __GFP_COLD ? 0 : pop_many(gfp, nr, pages);
+	if (nr - taken >= MANY_PAGES)
+		taken += take_many(gfp, nr - taken, pages + taken);
+	for (unsigned long i = 0; (gfp & GFP_PREPARE) && i < taken; i++)
+		prepare(pages[i], 0, gfp);
+	return taken;
+}
+
 /* ---- the fast path ---------------------------------------------------------------------- */
 
 QAPI struct page *alloc_pages(gfp_t gfp, unsigned int order)

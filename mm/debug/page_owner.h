@@ -76,6 +76,12 @@ QAPI void owner_caller_show(struct out *o, const void *caller);
  */
 QAPI unsigned int page_owner_check(void);
 
+/* Is the option in force? */
+static inline bool page_owner_on(void)
+{
+	return unlikely(page_owners);
+}
+
 /* A block goes to its owner. */
 static inline void page_owner_alloc(const struct page *page, unsigned int order, gfp_t gfp)
 {
@@ -125,6 +131,11 @@ static inline QAPI int page_owner_parse(const char *value)
 {
 	(void)value;
 	return -EINVAL;
+}
+
+static inline bool page_owner_on(void)
+{
+	return false;
 }
 
 static inline void page_owner_init(void)

@@ -73,3 +73,12 @@ KTEST(pte, the_indices_of_all_levels_make_up_the_address)
 	}
 	EXPECT_EQ(t, va, sum);
 }
+
+KTEST(pte, an_advanced_entry_maps_a_later_frame_in_the_same_way)
+{
+	pte_t pte = pte_advance(pte_make(SOME_PFN, PROT_READ | PROT_WRITE, 0), 17);
+
+	EXPECT_EQ(t, pte_raw(pte_make(SOME_PFN + 17, PROT_READ | PROT_WRITE, 0)), pte_raw(pte));
+	EXPECT_EQ(t, pte_raw(pte),
+		  pte_raw(pte_advance(pte_make(0, PROT_READ | PROT_WRITE, 0), SOME_PFN + 17)));
+}

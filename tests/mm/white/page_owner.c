@@ -416,7 +416,7 @@ KTEST(leaks, with_more_callers_than_room_the_largest_are_shown_and_the_rest_is_c
 	for (unsigned int i = 0; i < NR_CALLERS; i++) {
 		unsigned long nr = 1 + i * 37 % NR_CALLERS; /* 1..150, each once */
 
-		areas[i] = vm_area_get(nr * PAGE_SIZE, PAGE_SIZE, VM_MAP,
+		areas[i] = vm_area_get(nr * PAGE_SIZE, VM_MAP,
 				       (const void *)(uintptr_t)(1 + i * 101 % NR_CALLERS));
 		ASSERT_NE(t, NULL, areas[i]);
 		nr_pages += nr;

@@ -91,6 +91,12 @@ static inline pte_t pte_make_table(phys_addr_t pa)
 	return (pte_t){ (uint32_t)pa | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED };
 }
 
+/* A leaf of level 0 for the frame @nr behind that of @pte, another one. */
+static inline pte_t pte_advance(pte_t pte, pfn_t nr)
+{
+	return (pte_t){ pte.raw + (uint32_t)(nr << PAGE_SHIFT) };
+}
+
 static inline pte_t pte_none(void)
 {
 	return (pte_t){ 0 };

@@ -62,6 +62,12 @@ static inline pte_t pte_make_table(phys_addr_t pa)
 	return (pte_t){ pa | PTE_PRESENT };
 }
 
+/* A leaf of level 0 for the frame @nr behind that of @pte, another one. */
+static inline pte_t pte_advance(pte_t pte, pfn_t nr)
+{
+	return (pte_t){ pte.raw + ((uint64_t)nr << PAGE_SHIFT) };
+}
+
 static inline pte_t pte_none(void)
 {
 	return (pte_t){ 0 };
