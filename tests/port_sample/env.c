@@ -174,11 +174,6 @@ QAPI void tlb_flush_range(uintptr_t start, uintptr_t end)
 	(void)end;
 }
 
-QAPI void tlb_flush_page_local(uintptr_t va)
-{
-	(void)va;
-}
-
 QAPI uint64_t clock_cycles(void)
 {
 	return __builtin_ia32_rdtsc();
