@@ -1,7 +1,8 @@
 config-on = $(if $(filter $(1)=0,$(CONFIG)),,$(2))
 
 mm-src := $(addprefix mm/,init.c memblock.c memmap.c page_alloc.c pcp.c zonelist.c reclaim.c \
-	pgtable.c paging.c page_ref.c page_bulk.c page_window.c fixmap.c highmem.c report.c describe.c \
+	pgtable.c paging.c page_ref.c page_bulk.c page_window.c fixmap.c highmem.c kmap_report.c \
+	report.c describe.c \
 	slab.c slab_cpu.c slab_cache.c slab_report.c kmalloc.c mempool.c whatis.c \
 	va_range.c vmalloc.c vmalloc_report.c ioremap.c \
 	dma.c dma_map.c dma_pool.c dma_report.c)

@@ -22,11 +22,13 @@
 #include <quarry/asm/vga.h>
 #include <quarry/config.h>
 #include <quarry/env.h>
+#include <quarry/fixmap.h>
 #include <quarry/gfp.h>
 #include <quarry/highmem.h>
 #include <quarry/ktest.h>
 #include <quarry/memblock.h>
 #include <quarry/mm.h>
+#include <quarry/out.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
 #include <quarry/sizes.h>
@@ -117,8 +119,19 @@ static void compare_totals(struct ktest *t)
 	EXPECT_EQ(t, noted.zones.nr_free[ZONE_HIGHMEM], zones[ZONE_HIGHMEM].nr_free);
 }
 
+/* Who forgot a kunmap() or a kunmap_local() is named. */
+static void show_slots(void)
+{
+	if (CONFIG_SHOW) {
+		pkmap_show(&out_console);
+		fixmap_show(&out_console);
+	}
+}
+
 static void compare_context(struct ktest *t)
 {
+	if (kmap_nr_held() || !env_can_sleep())
+		show_slots();
 	if (!env_can_sleep()) {
 		ktest_fail(t, __FILE__, __LINE__, "the test ended with context word %#x",
 			   context_read());

@@ -9,7 +9,8 @@
  * The report may fault itself.  Its first lines are out by then (the serial port is written at
  * once); the nested fault prints one line and stops, so the first report is never lost.
  *
- * STATE.  reporting: a report is being made on this machine; region_hook.
+ * STATE.  reporting: a report is being made on this machine; region_hook; the handlers of
+ * interrupts, each set before its line is unmasked.
  *
  * INVARIANTS.  X1: no path from here allocates, takes a lock or sleeps.
  *
@@ -36,6 +37,7 @@
 
 static bool reporting;
 static QAPI const char *(*region_hook)(uintptr_t va);
+static irq_handler_t irq_handlers[NR_IRQS];
 
 QAPI void port_set_region_hook(QAPI const char *(*describe)(uintptr_t va))
 {
@@ -145,6 +147,11 @@ static bool probe_fixup(struct trap_frame *f)
 	return true;
 }
 
+void irq_set_handler(unsigned int irq, irq_handler_t handler)
+{
+	irq_handlers[irq] = handler;
+}
+
 static void irq_dispatch(uint32_t vector)
 {
 	unsigned int irq = vector - VEC_IRQ_BASE;
@@ -153,8 +160,8 @@ static void irq_dispatch(uint32_t vector)
 		lapic_interrupt(vector);
 		return;
 	}
-	if (irq == SERIAL_IRQ)
-		serial_interrupt();
+	if (irq_handlers[irq])
+		irq_handlers[irq]();
 	pic_ack(irq);
 }
 

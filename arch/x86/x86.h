@@ -93,6 +93,10 @@ void idt_init(void);
 QAPI void trap_dispatch(struct trap_frame *f);
 void double_fault(void) __noreturn;
 
+/* Call @handler, with interrupts off, whenever the line @irq is raised; set it, then unmask it. */
+typedef QAPI void (*irq_handler_t)(void);
+void irq_set_handler(unsigned int irq, irq_handler_t handler);
+
 /* restart.c: if @f was interrupted inside a restartable sequence, make it start again. */
 void restart_init(void);
 void restart_fixup(struct trap_frame *f);
@@ -110,7 +114,6 @@ void lapic_interrupt(uint32_t vector);
 #define SERIAL_IRQ 4u
 void serial_console_init(void);
 void serial_input_init(void);
-void serial_interrupt(void);
 
 /* backtrace.c */
 void backtrace_show(struct out *o, uint32_t eip, uint32_t ebp);

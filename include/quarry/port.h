@@ -32,14 +32,10 @@ QAPI void tlb_flush_range(uintptr_t start, uintptr_t end);
 QAPI void tlb_flush_all(void);
 
 /**
- * tlb_flush_page_local - forget @va on this CPU only: for a mapping that no other CPU may use.
- */
-QAPI void tlb_flush_page_local(uintptr_t va);
-
-/**
  * port_fixmap_slot - find the page-table entry of a fixmap address; its table exists from boot.
  *
- * Return:  the entry: written with pte_set(), followed by a flush.
+ * Return:  the entry: written with pte_set(), followed by a flush.  Entries of consecutive pages
+ *          are consecutive: an array.
  * Context: any.
  */
 QAPI pte_t *port_fixmap_slot(uintptr_t va);

@@ -200,6 +200,16 @@ KTEST(tlb, a_flushed_page_is_translated_anew)
 	exchange(t, tlb_flush_page);
 }
 
+static QAPI void flush_here(uintptr_t va)
+{
+	tlb_flush_page_local(va);
+}
+
+KTEST(tlb, a_page_forgotten_on_this_cpu_is_translated_anew)
+{
+	exchange(t, flush_here);
+}
+
 KTEST(tlb, a_flushed_range_is_translated_anew_however_large)
 {
 	exchange(t, flush_small_range);

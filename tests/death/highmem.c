@@ -66,6 +66,27 @@ static void kmap_local_too_deep(void)
 		pr_info("got %p\n", kmap_local_page(page));
 }
 
+static void sleep_with_kmap_local(void)
+{
+	void *va = kmap_local_page(victim(GFP_KERNEL, 0));
+
+	pr_info("got %p\n", alloc_page(GFP_KERNEL));
+	kunmap_local(va);
+}
+
+static void kmap_flush_in_atomic(void)
+{
+	preempt_disable();
+	kmap_flush_unused();
+}
+
+static void memcpy_from_beyond_the_page(void)
+{
+	char bytes[2];
+
+	memcpy_from_page(bytes, victim(GFP_KERNEL, 0), PAGE_SIZE - 1, sizeof(bytes));
+}
+
 static void zero_user_beyond_the_page(void)
 {
 	zero_user(victim(GFP_KERNEL, 0), PAGE_SIZE - 8, 9);
@@ -117,6 +138,9 @@ const struct death highmem_deaths[] = {
 	DEATH(kunmap_local_out_of_order),
 	DEATH(kunmap_local_twice),
 	DEATH(kmap_local_too_deep),
+	DEATH(sleep_with_kmap_local),
+	DEATH(kmap_flush_in_atomic),
+	DEATH(memcpy_from_beyond_the_page),
 	DEATH(zero_user_beyond_the_page),
 	DEATH(set_fixmap_of_early_window),
 	DEATH(set_fixmap_of_kmap_local),

@@ -155,4 +155,10 @@ static inline void pte_set(pte_t *slot, pte_t pte)
 	WRITE_ONCE(slot->raw, pte.raw);
 }
 
+/* Forget @va, on this CPU only: for a mapping that no other CPU may use. */
+static inline void tlb_flush_page_local(uintptr_t va)
+{
+	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
 #endif

@@ -36,6 +36,13 @@ QAPI uint32_t restart_step_call(const void *fn, uint32_t arg1, uint32_t arg2, un
 				bool *hit, QAPI void (*interruption)(void));
 
 /**
+ * restart_step_anywhere - the same with an interruption anywhere in @fn.
+ * @nth: counts every instruction before which an interrupt might come: one with interrupts on.
+ */
+QAPI uint32_t restart_step_anywhere(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
+				    bool *hit, QAPI void (*interruption)(void));
+
+/**
  * restart_step_pop, restart_step_push - pop or push with an interruption in the middle.
  * @nth: as for restart_step_call(), like @hit and @interruption.
  *

@@ -114,4 +114,9 @@ static inline void pte_set(pte_t *slot, pte_t pte)
 	*slot = pte;
 }
 
+static inline void tlb_flush_page_local(uintptr_t va)
+{
+	(void)va;
+}
+
 #endif
