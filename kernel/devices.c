@@ -15,22 +15,30 @@
 #include <quarry/asm/vga.h>
 #include <quarry/bootinfo.h>
 #include <quarry/fixmap.h>
+#include <quarry/kernel.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
 
 #include "boot.h"
 
+QAPI const char *screen_refusal(const struct bootinfo *bi, phys_addr_t *pa)
+{
+	if (bi->screen == BOOT_SCREEN_GRAPHICS)
+		return "the loader set up graphics";
+	return vga_find(pa) ? NULL : "no VGA in text mode";
+}
+
 /* Stores to the screen may be merged: it is never read, and moving its cursor ends the wait. */
 __init QAPI void devices_map_screen(const struct bootinfo *bi)
 {
+	const char *why_not;
 	phys_addr_t pa;
 
 	if (kernel_options.console == CONSOLE_SERIAL)
 		return;
-	if (bi->screen == BOOT_SCREEN_GRAPHICS || !vga_find(&pa)) {
-		pr_info("console: no text screen, %s\n", bi->screen == BOOT_SCREEN_GRAPHICS ?
-								 "the loader set up graphics" :
-								 "no VGA in text mode");
+	why_not = screen_refusal(bi, &pa);
+	if (why_not) {
+		pr_info("console: no text screen, %s\n", why_not);
 		return;
 	}
 	__set_fixmap(FIX_VGA_TEXT, pa, PROT_READ | PROT_WRITE | PROT_WRITE_COMBINE);

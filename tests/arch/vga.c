@@ -6,6 +6,7 @@
  */
 #include <quarry/asm/vga.h>
 #include <quarry/fixmap.h>
+#include <quarry/kernel.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
@@ -216,6 +217,20 @@ KTEST_NEEDS(vga, a_screen_that_shows_graphics_or_lies_elsewhere_is_not_found,
 		outb(PORT_GRAPHICS + 1, was);
 		EXPECT_FALSE(t, found);
 	}
+}
+
+KTEST_NEEDS(vga, a_screen_that_the_loader_calls_graphics_is_refused, .features = KTEST_SCREEN)
+{
+	static struct bootinfo bi;
+	phys_addr_t pa;
+
+	bi.screen = BOOT_SCREEN_GRAPHICS;
+	EXPECT_STREQ(t, "the loader set up graphics", screen_refusal(&bi, &pa));
+	bi.screen = BOOT_SCREEN_TEXT;
+	EXPECT_EQ(t, NULL, screen_refusal(&bi, &pa));
+	bi.screen = BOOT_SCREEN_UNKNOWN;
+	EXPECT_EQ(t, NULL, screen_refusal(&bi, &pa));
+	EXPECT_EQ(t, SCREEN_PA, pa);
 }
 
 KTEST_NEEDS(vga, what_is_printed_stands_in_the_devices_memory, .features = KTEST_SCREEN)
