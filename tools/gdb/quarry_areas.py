@@ -284,7 +284,8 @@ def fixmap(machine, report, args):
         nr_mapped += 1
         local = va >= marks["VA_KMAP_LOCAL_START"]
         report.line(f"fixmap slot={i} va={va:#010x} use={fixmap_user(i)} "
-                    f"pfn={pa >> machine.page_shift:#07x}" + (local_text(machine, va) if local else ""))
+                    f"pfn={pa >> machine.page_shift:#07x}"
+                    + (local_text(machine, va) if local else ""))
     report.line(f"fixmap slots={nr} mapped={nr_mapped}")
 
 
