@@ -592,3 +592,18 @@ KTEST(pgtable, the_walk_of_an_address_is_shown_an_entry_a_line)
 	EXPECT_TRUE(t, strstr(text, "not present") != NULL);
 	EXPECT_EQ(t, NULL, strstr(text, "level=0"));
 }
+
+/* Every 67th page of the kernel's part: of the direct map, large pages or not, and of holes. */
+KTEST(pgtable, the_frame_behind_an_address_is_the_one_that_a_walk_finds)
+{
+	unsigned long nr_mapped = 0, nr_holes = 0;
+	struct pt_walk w;
+
+	for (uintptr_t va = PAGE_OFFSET; va < 0 - 67 * PAGE_SIZE; va += 67 * PAGE_SIZE) {
+		pgtable_walk(va, &w);
+		EXPECT_EQ(t, w.present ? (pfn_t)(w.pa >> PAGE_SHIFT) : PFN_NONE, pgtable_pfn(va));
+		nr_mapped += w.present;
+		nr_holes += !w.present;
+	}
+	EXPECT_TRUE(t, nr_mapped && nr_holes);
+}
