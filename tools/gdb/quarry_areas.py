@@ -88,22 +88,28 @@ def all_areas(machine, report):
     return found
 
 
-def lazy_areas(machine, report):
-    """Addresses of the areas that wait for the flush."""
-    where, va = lookup_type("struct vm_area"), static_address(machine, "lazy", "mm/vmalloc.c")[0]
-    link_at, next_at = place(where, "link")[0], place(lookup_type("struct list_head"), "next")[0]
-    found, link = set(), machine.word(va + next_at)
-    while link not in (0, va):
-        if link - link_at in found:
-            report.broken(f"the list of lazy areas comes back to {link:#x}")
+def links(machine, name, report):
+    """Addresses of what is linked in a list of vmalloc.c."""
+    head = static_address(machine, name, "mm/vmalloc.c")[0]
+    next_at = place(lookup_type("struct list_head"), "next")[0]
+    found, link = set(), machine.word(head + next_at)
+    while link not in (0, head):
+        if link in found:
+            report.broken(f"the list {name} comes back to {link:#x}")
             break
-        found.add(link - link_at)
+        found.add(link)
         try:
             link = machine.word(link + next_at)
         except Unreadable as error:
-            report.broken(f"the list of lazy areas leads astray: {error}")
+            report.broken(f"the list {name} leads astray: {error}")
             break
     return found
+
+
+def lazy_areas(machine, report):
+    """Addresses of the areas that wait for the flush."""
+    link_at = place(lookup_type("struct vm_area"), "link")[0]
+    return {link - link_at for link in links(machine, "lazy", report)}
 
 
 def area_state(area, lazy):
@@ -125,9 +131,10 @@ def check_areas(machine, areas, lazy, report):
         report.broken(f"the lazy area at {va:#x} is not in the tree")
     counts = of_vmalloc(machine, "counts")
     alloc = enum("vm_flag")["VM_ALLOC"]
-    seen = {"nr_areas": sum(not a.freed for a in areas), "nr_lazy_areas": len(lazy),
+    seen = {"nr_areas": sum(not a.freed for a in areas),
             "nr_pages": sum(a.nr_pages for a in areas if not a.freed and a.flags & alloc),
-            "nr_lazy_pages": sum(a.nr_pages for a in areas if a.va in lazy)}
+            "nr_lazy_pages": len(links(machine, "lazy_pages", report)),
+            "lazy_bytes": sum(a.grip_end - a.start for a in areas if a.va in lazy)}
     for name, nr in seen.items():
         if int(counts[name]) != nr:
             report.broken(f"{name} says {int(counts[name])}, the areas say {nr}")
@@ -139,8 +146,9 @@ def areas(machine, report, args):
 
     quarry areas
 
-    pages are the area's own, size= and its guard bytes.  state= is living, lazy (unmapped, waits
-    for a flush), or unfinished (freed in an interrupt, still mapped)."""
+    pages are the area's own while it lives, size= and its guard bytes.  state= is living, lazy
+    (unmapped, waits for a flush; neighbours are one), or unfinished (freed in an interrupt, still
+    mapped)."""
     found, lazy = all_areas(machine, report), lazy_areas(machine, report)
     for area in found:
         line = (f"area start={area.start:#010x} end={area.end:#010x} size={area.size} "
@@ -152,7 +160,7 @@ def areas(machine, report, args):
     seen = check_areas(machine, found, lazy, report)
     lock = lock_state(of_vmalloc(machine, "vmap_lock"))
     report.line(f"areas living={seen['nr_areas']} pages={seen['nr_pages']} "
-                f"lazy={seen['nr_lazy_areas']} lazy_pages={seen['nr_lazy_pages']} lock={lock}")
+                f"lazy={len(lazy)} lazy_pages={seen['nr_lazy_pages']} lock={lock}")
 
 
 def area_lines(machine, pages, pa, va, report):
