@@ -1,9 +1,9 @@
 /*
  * efi_console.c - the loader's messages: the firmware's console, or COM1.
  *
- * IDEA.  Who boots a machine without a screen reads a serial line.  Most firmware writes its console
- * to both; whether this one does, the device paths in its variable ConOut tell.  If no UART is among
- * them, and after boot services have ended, lines go to COM1 directly.
+ * IDEA.  Who boots a machine without a screen reads a serial line.  Most firmware writes its
+ * console to both; whether this one does, the device paths in its variable ConOut tell.  If no UART
+ * is among them, and after boot services have ended, lines go to COM1 directly.
  *
  * STATE.  has_console, has_serial.
  *

@@ -2,8 +2,8 @@
  * efi_memory.c - whose memory is whose, up to the jump into the kernel.
  *
  * THEORY.  The kernel belongs at a fixed place, from 1 MiB on, and firmware may be using parts of
- * it.  What only boot services use is free once they have ended.  So the image is laid out elsewhere
- * and moved when nobody is left to be hurt:
+ * it.  What only boot services use is free once they have ended.  So the image is laid out
+ * elsewhere and moved when nobody is left to be hurt:
  *
  *	pages_claim()    what is free at the kernel's place is taken, so nothing of ours or of
  *	                 the firmware's comes to lie there; what is held for longer is an error

@@ -1,5 +1,5 @@
 /*
- * elf.c - an ELF32 file, read as hostile input: what has to lie where before its entry is jumped to.
+ * elf.c - an ELF32 file, read as hostile input: what must lie where before it is jumped into.
  *
  * THEORY.  The file says of itself where its tables and its segments are, so nothing it says is
  * used before it was compared with the file's size or with the address space.  All sums are made

@@ -16,8 +16,8 @@
 ;
 ; STATE.  The head of the page is struct handoff (efi_app.h): what to copy, where to jump.
 ;
-; SOURCES.  Intel SDM vol. 3, section 9.8.5.4 (leaving IA-32e mode); UEFI Specification 2.10, section
-; 2.3; Multiboot2 Specification 2.0, section 3.5 (machine state).
+; SOURCES.  Intel SDM vol. 3, section 9.8.5.4 (leaving IA-32e mode); UEFI Specification 2.10,
+; section 2.3; Multiboot2 Specification 2.0, section 3.5 (machine state).
 
 PAGE_SIZE	equ 4096
 

@@ -4,8 +4,8 @@
  * IDEA.  Firmware loads BOOTX64.EFI or BOOTIA32.EFI from a volume and calls efi_main().  The same
  * volume has a text file (config.h) that names a kernel, its command line and its modules.  Each is
  * read, the kernel's file is checked as if an enemy had written it, an information block as of
- * multiboot2 is written, and once boot services have ended the kernel is entered in 32-bit protected
- * mode: it has one consumer, ../multiboot2.c, and does not know who loaded it.
+ * multiboot2 is written, and once boot services have ended the kernel is entered in 32-bit
+ * protected mode: it has one consumer, ../multiboot2.c, and does not know who loaded it.
  *
  *	loader.c      this              efi_*.c      what talks to firmware
  *	handoff.asm   the way down      all others   pure functions, also tested as a process

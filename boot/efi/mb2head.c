@@ -1,8 +1,8 @@
 /*
  * mb2head.c - the multiboot2 header inside a kernel file.
  *
- * IDEA.  It lies in the first 32 KiB, 8-aligned, and begins with four words that add up to 0.  A tag
- * in it asks the loader for something; a tag that is not marked optional must be obeyed, or the
+ * IDEA.  It lies in the first 32 KiB, 8-aligned, and begins with four words that add up to 0.  A
+ * tag in it asks the loader for something; a tag that is not marked optional must be obeyed, or the
  * kernel must not be started.  This loader obeys page-aligned modules, and gives all the
  * information it has; whatever else a header insists on is refused.
  *

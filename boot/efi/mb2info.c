@@ -1,10 +1,10 @@
 /*
  * mb2info.c - the multiboot2 information block, as a loader writes it.
  *
- * THEORY.  The counterpart of ../multiboot2.c: total size, tags padded to 8 bytes, end tag.  Room is
- * asked for in one place (add_tag), before a byte is written; once it was refused everything after
- * it is left out too, and mb2_finish() says so.  So the callers write down what they have, in a row,
- * and look once.
+ * THEORY.  The counterpart of ../multiboot2.c: total size, tags padded to 8 bytes, end tag.  Room
+ * is asked for in one place (add_tag), before a byte is written; once it was refused everything
+ * after it is left out too, and mb2_finish() says so.  So the callers write down what they have, in
+ * a row, and look once.
  *
  * INVARIANTS
  *   W1  used <= size, and used is a multiple of MB2_TAG_ALIGN unless the block is full;

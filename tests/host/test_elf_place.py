@@ -87,7 +87,7 @@ def test_the_kernel_is_laid_out_as_readelf_says():
 
 
 @pytest.mark.parametrize("options", [
-    ("-Ttext=0x100000",),
+    ("-Ttext=0x300000",),
     ("-Ttext=0x400000", "-n"),
     ("-Ttext=0x200000", "-N"),
     ("-T", "a.ld"),
@@ -101,7 +101,7 @@ def test_what_ld_links_is_laid_out_as_readelf_says(link, options):
 
 def test_other_files_are_refused_by_name(link, tmp_path):
     assert place("/bin/true") == "refused: is not a 32-bit ELF file"
-    link("-Ttext=0x100000")
+    link()
     assert place(tmp_path / "a.o") == "refused: is ELF but not an executable"
     assert place(tmp_path / "a.asm") == "refused: is not an ELF file"
     assert place(link("-Ttext=0x10000")) == "refused: has a segment below 1 MiB"

@@ -1,6 +1,6 @@
 /*
- * elf.c - tests of the ELF parser: each thing that is refused, by name; what is accepted is laid out
- * to the byte; and no file whatever makes it look outside of that file.
+ * elf.c - tests of the ELF parser: each thing that is refused, by name; what is accepted is laid
+ * out to the byte; and no file whatever makes it look outside of that file.
  *
  * Files are written by hand here, from the format's offsets.  The file under test ends where its
  * buffer does, and so does the image: the address sanitizer sees one byte too many.

@@ -206,7 +206,7 @@ KTEST(efi_map, a_map_without_room_is_an_error_and_not_a_shorter_map)
 	EXPECT_EQ(t, 3, efi_map_regions(&map, regions, 5));
 }
 
-/* The types that cover the page at @page, as bits: from the firmware's map, and from the kernel's. */
+/* The types that cover a page, as bits: in the firmware's map, and in the kernel's. */
 static unsigned int types_before(uint64_t page)
 {
 	unsigned int found = 0;
