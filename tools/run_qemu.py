@@ -264,6 +264,7 @@ def make_stick(machine, out=None):
         if out.exists() and stamp.exists() and stamp.read_text() == digest:
             return out
         with tempfile.TemporaryDirectory() as tmp:
+            files["/boot/quarry.elf"] = usbimage.without_debug_info(machine.kernel, Path(tmp))
             for path, text in texts.items():
                 files[path] = Path(tmp) / Path(path).name
                 files[path].write_text(text)

@@ -58,6 +58,13 @@ def grub_efi_programs(folder):
     return paths
 
 
+def without_debug_info(kernel, folder):
+    """The kernel as it is loaded: what only gdb reads would have to be read from the stick, too."""
+    stripped = folder / "quarry.elf"
+    run("objcopy", "--strip-debug", kernel, stripped)
+    return stripped
+
+
 def write_boot_sectors(image, nr_sectors):
     """boot.img, the partition table and core.img."""
     boot = (GRUB_DIR / "i386-pc/boot.img").read_bytes()

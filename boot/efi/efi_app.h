@@ -88,8 +88,9 @@ EFI_STATUS pages_alloc(const char *what, EFI_MEMORY_TYPE type, size_t size, void
  * pages_claim - make sure that [@start, @end) is free once boot services have ended.
  *
  * What of it is free now is allocated, so that nothing else comes to lie there.
+ * @is_ours: that was all of it.
  */
-EFI_STATUS pages_claim(uint32_t start, uint32_t end) __must_check;
+EFI_STATUS pages_claim(uint32_t start, uint32_t end, bool *is_ours) __must_check;
 
 /**
  * app_give_back - free all pages, for a return to the firmware.
@@ -98,7 +99,7 @@ void app_give_back(void);
 
 /* What the kernel is entered with. */
 struct launch {
-	void *image;            /* its bytes, end - start of them */
+	void *image;            /* end - start bytes: at start already, or elsewhere */
 	uint32_t start, end;    /* where they belong */
 	uint32_t entry;         /* physical */
 	struct mb2_writer info; /* without the maps and the end */

@@ -2,8 +2,8 @@
  * efi_memory.c - whose memory is whose, up to the jump into the kernel.
  *
  * THEORY.  The kernel belongs at a fixed place, from 1 MiB on, and firmware may be using parts of
- * it.  What only boot services use is free once they have ended.  So the image is laid out
- * elsewhere and moved when nobody is left to be hurt:
+ * it.  What only boot services use is free once they have ended.  So if they use any, the image is
+ * laid out elsewhere and moved when nobody is left to be hurt:
  *
  *	pages_claim()    what is free at the kernel's place is taken, so nothing of ours or of
  *	                 the firmware's comes to lie there; what is held for longer is an error
@@ -148,8 +148,9 @@ static EFI_STATUS check_place(const struct efi_map *map, uint32_t start, uint32_
 		    efi_type_name(held.type));
 }
 
-EFI_STATUS pages_claim(uint32_t start, uint32_t end)
+EFI_STATUS pages_claim(uint32_t start, uint32_t end, bool *is_ours)
 {
+	uint64_t nr_left = (end - start) / PAGE_SIZE;
 	struct efi_map map;
 	EFI_STATUS status;
 	UINTN key;
@@ -171,7 +172,9 @@ EFI_STATUS pages_claim(uint32_t start, uint32_t end)
 			return fail(status, "0x%llx-0x%llx, a free part of the kernel's place: %s",
 				    (unsigned long long)from, (unsigned long long)to - 1,
 				    status_text(status));
+		nr_left -= (to - from) / PAGE_SIZE;
 	}
+	*is_ours = !nr_left;
 	return status;
 }
 
@@ -226,10 +229,15 @@ static QAPI int leave(struct leave_ops *ops)
 
 static void fill_page(struct handoff *page, const struct launch *launch)
 {
+	size_t size = launch->end - launch->start;
+
+	/* Already there? */
+	if ((UINTN)launch->image == launch->start)
+		size = 0;
 	memcpy(page, handoff_page, (size_t)(handoff_page_end - handoff_page));
 	*page = (struct handoff){ .from = (uint32_t)(UINTN)launch->image,
 				  .to = launch->start,
-				  .nr_words = (launch->end - launch->start) / sizeof(uint32_t),
+				  .nr_words = (uint32_t)(size / sizeof(uint32_t)),
 				  .entry = launch->entry,
 				  .info = (uint32_t)(UINTN)launch->info.bytes };
 }

@@ -73,6 +73,22 @@ static EFI_STATUS check_kernel(const struct blob *file, struct elf_image *elf)
 	}
 }
 
+/* Where the image is laid out: at its place, if boot services do not use any of that. */
+static EFI_STATUS find_place(const struct elf_image *elf, void **image)
+{
+	bool is_ours;
+	EFI_STATUS status = pages_claim(elf->start, elf->end, &is_ours);
+
+	if (EFI_ERROR(status))
+		return status;
+	say("%s at 0x%x-0x%x, entry 0x%x%s", config.kernel, elf->start, elf->end - 1, elf->entry,
+	    is_ours ? "" : ", moved there when boot services have ended");
+	*image = (void *)(UINTN)elf->start;
+	if (is_ours)
+		return EFI_SUCCESS;
+	return pages_alloc(config.kernel, EfiLoaderData, elf->end - elf->start, image);
+}
+
 static EFI_STATUS load_kernel(struct launch *launch)
 {
 	struct elf_image elf;
@@ -82,17 +98,13 @@ static EFI_STATUS load_kernel(struct launch *launch)
 	if (!EFI_ERROR(status))
 		status = check_kernel(&file, &elf);
 	if (!EFI_ERROR(status))
-		status = pages_claim(elf.start, elf.end);
-	if (!EFI_ERROR(status))
-		status = pages_alloc(config.kernel, EfiLoaderData, elf.end - elf.start,
-				     &launch->image);
+		status = find_place(&elf, &launch->image);
 	if (EFI_ERROR(status))
 		return status;
 	elf_place(&elf, file.bytes, launch->image);
 	launch->start = elf.start;
 	launch->end = elf.end;
 	launch->entry = elf.entry;
-	say("%s at 0x%x-0x%x, entry 0x%x", config.kernel, elf.start, elf.end - 1, elf.entry);
 	return EFI_SUCCESS;
 }
 
