@@ -148,6 +148,7 @@ static enum elf_result read_segments(struct elf_image *img, const struct elf_hea
 			has_entry = true;
 		}
 	}
+	img->culprit = ELF_NO_CULPRIT;
 	if (!img->nr_segments)
 		return ELF_NO_SEGMENT;
 	return has_entry ? ELF_OK : ELF_ENTRY_OUTSIDE;
@@ -160,6 +161,7 @@ QAPI enum elf_result elf_parse(struct elf_image *img, const void *file, size_t s
 
 	memset(img, 0, sizeof(*img));
 	img->start = UINT32_MAX;
+	img->culprit = ELF_NO_CULPRIT;
 	if (size < sizeof(h))
 		return ELF_SHORT;
 	memcpy(&h, file, sizeof(h));

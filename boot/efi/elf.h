@@ -17,6 +17,8 @@
 /* From the first page of an image to its last, bytes: more is no kernel. */
 #define ELF_IMAGE_MAX 0x4000000u
 
+#define ELF_NO_CULPRIT UINT32_MAX
+
 enum elf_result {
 	ELF_OK,
 	ELF_SHORT,
@@ -51,7 +53,7 @@ struct elf_image {
 	uint32_t entry;      /* physical */
 	struct elf_segment segment[ELF_SEGMENTS_MAX];
 	unsigned int nr_segments;
-	unsigned int culprit; /* index of the program header that a result is about */
+	unsigned int culprit; /* the program header that a result is about, or ELF_NO_CULPRIT */
 };
 
 /**

@@ -57,6 +57,8 @@ static EFI_STATUS check_kernel(const struct blob *file, struct elf_image *elf)
 {
 	enum elf_result result = elf_parse(elf, file->bytes, file->size);
 
+	if (result && elf->culprit == ELF_NO_CULPRIT)
+		return fail(EFI_LOAD_ERROR, "%s: %s", config.kernel, elf_result_text(result));
 	if (result)
 		return fail(EFI_LOAD_ERROR, "%s: %s (program header %u)", config.kernel,
 			    elf_result_text(result), elf->culprit);

@@ -185,6 +185,7 @@ KTEST(efi_elf, each_wrong_field_of_the_header_is_refused_by_name)
 
 		f[cases[i].at] = cases[i].value;
 		EXPECT_EQ(t, cases[i].result, parse(f));
+		EXPECT_EQ(t, ELF_NO_CULPRIT, img.culprit);
 	}
 }
 
