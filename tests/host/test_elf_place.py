@@ -50,17 +50,23 @@ def place(path):
     return (*(int(word, 16) for word in line.split()), image)
 
 
-def by_readelf(path):
-    """The same from what readelf says."""
-    text = subprocess.run(["readelf", "-hlW", path], capture_output=True, text=True,
+def load_segments(path):
+    """(offset, virtual address, physical address, size in the file, in memory) of each."""
+    text = subprocess.run(["readelf", "-lW", path], capture_output=True, text=True,
                           check=True).stdout
-    data = Path(path).read_bytes()
-    loads = [[int(word, 16) for word in m.groups()] for m in re.finditer(
+    return [[int(word, 16) for word in m.groups()] for m in re.finditer(
         r"^ +LOAD +(0x\w+) (0x\w+) (0x\w+) (0x\w+) (0x\w+)", text, re.M)]
-    loads = [load for load in loads if load[4]]
+
+
+def by_readelf(path):
+    """What place() should find, from what readelf says."""
+    header = subprocess.run(["readelf", "-hW", path], capture_output=True, text=True,
+                            check=True).stdout
+    data = Path(path).read_bytes()
+    loads = [load for load in load_segments(path) if load[4]]
     start = min(pa for _, _, pa, _, _ in loads) // PAGE * PAGE
     end = -(-max(pa + size for _, _, pa, _, size in loads) // PAGE) * PAGE
-    virtual = int(re.search(r"Entry point address: +(0x\w+)", text)[1], 16)
+    virtual = int(re.search(r"Entry point address: +(0x\w+)", header)[1], 16)
     (entry,) = [pa + virtual - va for _, va, pa, size, _ in loads if 0 <= virtual - va < size]
     image = bytearray(end - start)
     for offset, _, pa, size, _ in loads:
@@ -84,6 +90,12 @@ def link_fixture(tmp_path):
 
 def test_the_kernel_is_laid_out_as_readelf_says():
     assert place(KERNEL) == by_readelf(KERNEL)
+
+
+def test_the_kernels_segments_leave_no_gap_for_a_loader_to_use():
+    """GRUB's information block would lie in it, and the page is freed after boot."""
+    segments = sorted((pa, pa + size) for _, _, pa, _, size in load_segments(KERNEL))
+    assert all(end == start for (_, end), (start, _) in zip(segments, segments[1:], strict=False))
 
 
 @pytest.mark.parametrize("options", [
