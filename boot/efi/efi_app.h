@@ -69,7 +69,7 @@ const char *status_text(EFI_STATUS status);
  * file_read - read the file @path of the volume that the loader came from.
  * @size_max: bytes; a larger one is refused.
  */
-EFI_STATUS file_read(const char *path, size_t size_max, struct blob *file) __must_check;
+EFI_STATUS file_read(const char *path, size_t size_max, struct blob *blob) __must_check;
 
 /* ---- efi_memory.c ---- */
 

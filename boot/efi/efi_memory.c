@@ -120,18 +120,18 @@ void app_give_back(void)
 EFI_STATUS pages_alloc(const char *what, EFI_MEMORY_TYPE type, size_t size, void **at)
 {
 	size_t room = max(ALIGN_UP(size, PAGE_SIZE), (size_t)PAGE_SIZE);
-	EFI_STATUS status = EFI_OUT_OF_RESOURCES;
 	struct efi_map map;
 	uint64_t start;
 	UINTN key;
 
 	if (EFI_ERROR(get_map(&map, &key)))
 		return EFI_OUT_OF_RESOURCES;
-	if (efi_map_find_room(&map, room, ROOM_FLOOR, ROOM_CEILING, &start))
-		status = take(type, start, room / PAGE_SIZE);
-	if (EFI_ERROR(status))
-		return fail(status, "%s: no room for %llu bytes below 4 GiB", what,
-			    (unsigned long long)size);
+	if (!efi_map_find_room(&map, room, ROOM_FLOOR, ROOM_CEILING, &start) ||
+	    EFI_ERROR(take(type, start, room / PAGE_SIZE))) {
+		fail(EFI_OUT_OF_RESOURCES, "%s: no room for %llu bytes below 4 GiB", what,
+		     (unsigned long long)size);
+		return EFI_OUT_OF_RESOURCES;
+	}
 	*at = (void *)(UINTN)start;
 	return EFI_SUCCESS;
 }
@@ -246,8 +246,8 @@ EFI_STATUS launch_kernel(const struct launch *launch)
 {
 	struct departure d = { .ops = { .prepare = prepare, .exit = leave }, .launch = launch };
 	unsigned int nr_exits;
-	EFI_STATUS status;
 	void *page;
+	EFI_STATUS status;
 	int err;
 
 	status = pages_alloc("handing over", EfiLoaderCode, PAGE_SIZE, &page);
