@@ -266,6 +266,8 @@ KTEST(efi_elf, an_entry_that_no_byte_of_the_file_is_loaded_to_is_refused)
 
 	put32(f + ENTRY, VIRTUAL + FIRST_PA + DATA_SIZE);
 	EXPECT_EQ(t, ELF_ENTRY_OUTSIDE, parse(f));
+	put32(f + ENTRY, VIRTUAL + SECOND_PA + DATA_SIZE); /* zeros */
+	EXPECT_EQ(t, ELF_ENTRY_OUTSIDE, parse(f));
 	put32(f + ENTRY, FIRST_PA);
 	EXPECT_EQ(t, ELF_ENTRY_OUTSIDE, parse(f));
 	put32(f + ENTRY, VIRTUAL + SECOND_PA + DATA_SIZE - 1);

@@ -118,6 +118,7 @@ KTEST(efi_mb2head, a_header_that_contradicts_itself_is_refused)
 	EXPECT_EQ(t, -EILSEQ, check(0, 8, 6, 8));
 	EXPECT_EQ(t, -EILSEQ, check(0, 32, 6, 7));
 	EXPECT_EQ(t, -EILSEQ, check(0, 32, 6, 17));
+	EXPECT_EQ(t, -EILSEQ, check(0, 32, 6, 0xFFFFFFF8));
 	EXPECT_EQ(t, -EILSEQ, check(0, 0xFFFFFFF0, 6, 0xFFFFFFF8));
 }
 
