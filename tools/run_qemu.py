@@ -715,6 +715,8 @@ def gdb_argv(machine, gdb_socket, extra):
 
 def cmd_debug(machine, args):
     """gdb on a machine stopped at the kernel's entry; the machine ends with gdb."""
+    if machine.boot.endswith("uefi64"):
+        raise StartError("gdb cannot follow a machine from 64-bit firmware into a 32-bit kernel")
     serial_log = log_path(machine, ".serial.log")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))     # through the finally below
     with tempfile.TemporaryDirectory(prefix="quarry-") as tmp:

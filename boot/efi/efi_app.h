@@ -54,6 +54,11 @@ void say(const char *fmt, ...) __printf(1, 2);
 EFI_STATUS fail(EFI_STATUS status, const char *fmt, ...) __printf(2, 3);
 
 /**
+ * console_pause - time to read the screen, which the firmware may clear: some seconds, or a key.
+ */
+void console_pause(void);
+
+/**
  * console_forget - boot services have ended, or may have: from now on only the serial port.
  */
 void console_forget(void);

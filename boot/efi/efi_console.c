@@ -17,6 +17,7 @@
 #include <quarry/string.h>
 #include <stdarg.h>
 
+#define PAUSE_100NS   50000000u /* 5 s */
 #define LINE_SIZE     256u
 #define CONOUT_SIZE   1024u
 #define COM1          0x3f8u
@@ -49,6 +50,25 @@ void console_forget(void)
 {
 	has_console = false;
 	has_serial = false;
+}
+
+void console_pause(void)
+{
+	enum { KEY, TIMER, NR_EVENTS };
+	SIMPLE_INPUT_INTERFACE *keys = app.system->ConIn;
+	EFI_EVENT event[NR_EVENTS];
+	EFI_INPUT_KEY key;
+	UINTN which;
+
+	if (!has_console || !keys ||
+	    EFI_ERROR(app.boot->CreateEvent(EVT_TIMER, 0, NULL, NULL, &event[TIMER])))
+		return;
+	say("a key, or five seconds, and the firmware goes on");
+	event[KEY] = keys->WaitForKey;
+	app.boot->SetTimer(event[TIMER], TimerRelative, PAUSE_100NS);
+	if (!EFI_ERROR(app.boot->WaitForEvent(NR_EVENTS, event, &which)) && which == KEY)
+		keys->ReadKeyStroke(keys, &key);
+	app.boot->CloseEvent(event[TIMER]);
 }
 
 static uint8_t port_in(uint16_t port)

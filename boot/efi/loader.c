@@ -11,7 +11,8 @@
  *	handoff.asm   the way down      all others   pure functions, also tested as a process
  *
  * ERRORS.  Whatever goes wrong is one line on the screen and on the serial port; then all memory is
- * given back, and the firmware gets its error status and goes on with its next boot option.
+ * given back, and after a pause to read it the firmware gets its error status and goes on with its
+ * next boot option.
  *
  * STATE.  app; the configuration.
  *
@@ -165,5 +166,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	console_init();
 	status = boot_kernel();
 	app_give_back();
+	console_pause();
 	return status;
 }

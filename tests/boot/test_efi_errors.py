@@ -10,6 +10,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ MEM = "128M"
 IN_THE_WAY = 0x6600000      # OVMF's drivers lie there, with 128 MiB of either machine
 PLACE = 0x100000
 TIMEOUT = 120
+NR_MOVED = 2                # of the kernels: the one without room, and the good one
 SECTORS_A_MIB = 2048
 
 PHDR, PADDR, MEMSZ, OFFSET = 52, 12, 20, 4
@@ -118,9 +120,27 @@ def defects(shop):
         # What does not fit elsewhere until it can be moved.
         (with_kernel(shop.patched(1, MEMSZ, 0x3800000, 0x3000000)), {},
          r"/boot/k\.elf: no room for \d+ bytes below 4 GiB"),
-        ({"quarry.cfg": CONFIG + b"module=/boot/m x\n", "k.elf": kernel}, {},
-         r"/boot/m: not found"),
+        # Twice: what the first of them took, the second finds free again.
+        *[({"quarry.cfg": CONFIG + b"module=/boot/m x\n", "k.elf": kernel}, {},
+           r"/boot/m: not found")] * 2,
     ]
+
+
+def boot_with_a_key_for_each_pause(machine):
+    """(log, End) of a boot; the first pause is waited out."""
+    qemu, log, nr_keys = run_qemu.Qemu(machine), b"", 0
+    try:
+        until = time.monotonic() + TIMEOUT
+        while (piece := qemu.read(until - time.monotonic())):
+            log += piece
+            while log.count(b"a key, or five seconds") > nr_keys + 1:
+                nr_keys += 1
+                qemu.write(b" ")
+        if piece is None:
+            qemu.stop("hang", f"no end after {TIMEOUT} s")
+    finally:
+        end = qemu.close()
+    return run_qemu.clean(log), end
 
 
 @pytest.mark.parametrize("boot", MACHINES)
@@ -136,14 +156,15 @@ def test_each_defect_is_named_and_the_next_disk_is_tried(boot, tmp_path, monkeyp
                                name=f"efi-errors-{boot}", **MACHINES[boot])
     plain_argv = run_qemu.qemu_argv
     monkeypatch.setattr(run_qemu, "qemu_argv", lambda m: plain_argv(m) + shop.drives)
-    outcome = run_qemu.boot(machine, TIMEOUT)
+    log, end = boot_with_a_key_for_each_pause(machine)
 
-    errors = re.findall(r"quarry-efi: error: ([^\n]*)", outcome.log)
+    errors = re.findall(r"quarry-efi: error: ([^\n]*)", log)
     for nr, error in enumerate(wanted):
-        assert nr < len(errors), f"no error for disk {nr}: {error}\n{outcome.log[-2000:]}"
+        assert nr < len(errors), f"no error for disk {nr}: {error}\n{log[-2000:]}"
         assert re.fullmatch(error, errors[nr])
     assert errors[len(wanted):] == []
-    assert len(re.findall(r"BdsDxe: failed to start Boot\w+", outcome.log)) == len(wanted)
-    assert re.search(r"k\.elf at 0x6600000-0x\w+, entry 0x\w+, moved there when", outcome.log)
-    assert "\ntiny: fine\n" in outcome.log
-    assert outcome.end.kind == "poweroff", str(outcome.end)
+    assert len(re.findall(r"BdsDxe: failed to start Boot\w+", log)) == len(wanted)
+    assert log.count("moved there when boot services have ended") == NR_MOVED
+    assert re.search(r"k\.elf at 0x6600000-0x\w+, entry 0x\w+, moved there when", log)
+    assert "\ntiny: fine\n" in log
+    assert end.kind == "poweroff", str(end)
