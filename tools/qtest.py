@@ -291,7 +291,7 @@ def junit_tests(path):
     return tests
 
 
-def pytest_job(path, kernel, long):
+def pytest_job(path, kernel, long=False):
     name = "pytest-" + str(path.relative_to(ROOT / "tests").with_suffix("")).replace("/", "-")
 
     def run(stream):
