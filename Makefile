@@ -36,6 +36,7 @@ include kernel/build.mk
 include tests/build.mk
 include tools/kernel.mk
 include tools/lib.mk
+include boot/efi/build.mk
 include tests/host/build.mk
 include tools/build.mk
 include tools/check.mk

@@ -8,7 +8,7 @@
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
-/* The tags that are understood; all others are skipped by their size. */
+/* The tags that are read or written here; a parser skips all others by their size. */
 enum mb2_tag_type {
 	MB2_TAG_END = 0,
 	MB2_TAG_CMDLINE = 1,
@@ -19,6 +19,7 @@ enum mb2_tag_type {
 	MB2_TAG_FRAMEBUFFER = 8,
 	MB2_TAG_ACPI_OLD = 14,
 	MB2_TAG_ACPI_NEW = 15,
+	MB2_TAG_EFI_MMAP = 17,
 };
 
 struct mb2_block {
@@ -63,6 +64,27 @@ struct mb2_tag_framebuffer {
 	/* What depends on the type follows. */
 };
 
+struct mb2_tag_efi_mmap {
+	struct mb2_tag tag;
+	uint32_t desc_size, desc_version;
+	/* The firmware's descriptors follow. */
+};
+
+/* A framebuffer tag behind its header, colours given by bit fields. */
+struct mb2_framebuffer {
+	uint64_t pa;
+	uint32_t pitch; /* bytes from one line to the next */
+	uint32_t width, height;
+	uint8_t bpp; /* bits a pixel */
+	uint8_t kind;
+	uint16_t reserved;
+	uint8_t red_pos, red_size;
+	uint8_t green_pos, green_size;
+	uint8_t blue_pos, blue_size;
+} __packed;
+
+#define MB2_FRAMEBUFFER_RGB 1u
+
 #define MB2_TAG_ALIGN        8u
 #define MB2_TOTAL_SIZE_MIN   (sizeof(struct mb2_block) + sizeof(struct mb2_tag))
 #define MB2_TOTAL_SIZE_MAX   0x100000u /* a block longer than 1 MiB is no block */
@@ -77,6 +99,8 @@ struct mb2_tag_framebuffer {
 static_assert(sizeof(struct mb2_tag_module) == 16, "fixed by the protocol");
 static_assert(sizeof(struct mb2_tag_mmap) == 16, "fixed by the protocol");
 static_assert(offsetof(struct mb2_tag_framebuffer, type) == 29, "fixed by the protocol");
+static_assert(sizeof(struct mb2_tag_efi_mmap) == 16, "fixed by the protocol");
+static_assert(sizeof(struct mb2_framebuffer) == 30, "fixed by the protocol");
 static_assert(sizeof(struct mb2_mmap_entry) == 24, "fixed by the protocol");
 
 #endif

@@ -2,9 +2,9 @@
 
 MEM ?= 1G
 SMP ?= 1
-MACHINE ?= pc
+MACHINE ?=
 BOOT ?= direct
-CPU ?= pentium3,+nx
+CPU ?=
 APPEND ?=
 MODULES ?=
 DEVICES ?=
@@ -27,7 +27,7 @@ qtest = QUARRY_BUILD="$(abspath $(BUILD))" QUARRY_CC="$(CC)" QUARRY_CONFIG="$(CO
 # A make of its own: the compilers that it asks for its settings may only just have been installed.
 # Its standard output is the build's, which is not the verb's.
 build-kernel = @+$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory -s \
-	$(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) $(KERNEL) </dev/null >&2
+	$(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) $(KERNEL) efi </dev/null >&2
 
 .PHONY: setup
 setup:
@@ -47,6 +47,12 @@ debug: setup
 iso: setup
 	$(build-kernel)
 	@$(run-qemu) iso --kernel $(KERNEL) --append '$(subst ','\'',$(APPEND))' --out $(BUILD)/quarry.iso
+
+.PHONY: usb
+usb: setup
+	$(build-kernel)
+	@$(run-qemu) usb --kernel $(KERNEL) --boot usb --append '$(subst ','\'',$(APPEND))' \
+		$(foreach m,$(MODULES),--module '$(m)') --out $(BUILD)/quarry.img
 
 .PHONY: test
 test: setup
@@ -78,13 +84,16 @@ Verbs
   make format     clang-format on all C sources
   make lib        build/libquarry.a, or with PORT=dir against another kernel
   make iso        build/quarry.iso, bootable by GRUB
+  make usb        build/quarry.img for a USB stick, bootable by BIOS and by UEFI (64- and 32-bit)
   make setup      install the Debian packages that all this needs
   make clean      remove build/
 
 Machine (run, debug)
-  MEM=$(MEM)  SMP=$(SMP)  MACHINE=$(MACHINE) (pc, q35)  BOOT=$(BOOT) (direct, iso)  CPU=$(CPU)
-  SCREEN=$(SCREEN)     QEMU's window on the text screen: gtk, sdl, curses, vnc=:1 (run)
-  APPEND="..."    the kernel's command line (run, debug, iso); write $$$$ for a $$
+  MEM=$(MEM)  SMP=$(SMP)  MACHINE=pc (or q35)  CPU=pentium3,+nx
+  BOOT=$(BOOT)     (iso: GRUB; usb: the stick, by BIOS; uefi64, uefi32: the stick, by our loader;
+                  grub-uefi64, grub-uefi32: by GRUB; 32-bit UEFI is on q35, 64-bit on CPU=qemu64)
+  SCREEN=$(SCREEN)     QEMU's window on the screen: gtk, sdl, curses, vnc=:1 (run)
+  APPEND="..."    the kernel's command line (run, debug, iso, usb); write $$$$ for a $$
   MODULES="f g"   boot modules: files
   DEVICES="d e"   more devices, as QEMU's -device names them: edu
   GARBAGE=SEED    fill RAM with random bytes first

@@ -42,6 +42,7 @@ check-format:
 check-gcc check-clang: check-%:
 	@$(MAKE) --no-print-directory CC=$* all >/dev/null
 	@$(MAKE) --no-print-directory CC=$* BUILD=$(CHECK_OUT)/$* lib >/dev/null
+	@$(MAKE) --no-print-directory EFI_CC=$* BUILD=$(CHECK_OUT)/$* efi >/dev/null
 
 # Four files a process: the headers' part is read again for each file anyway.
 .PHONY: check-tidy
@@ -50,6 +51,9 @@ check-tidy:
 		'$(CLANG_TIDY) --quiet --warnings-as-errors="*" "$$@" -- $(CFLAGS_KERNEL) \
 		-Wno-unknown-warning-option -Xclang -analyzer-config -Xclang max-nodes=40000 2>&1 | grep -v " warnings\? generated\.$$" >&2; \
 		test $$? = 1' sh
+	@printf '%s\n' $(filter boot/efi/%,$(efi-src)) | xargs -P$(shell nproc) -n4 sh -c \
+		'$(CLANG_TIDY) --quiet --warnings-as-errors="*" "$$@" -- $(EFI_CFLAGS) $(x64-cflags) \
+		2>&1 | grep -v " warnings\? generated\.$$" >&2; test $$? = 1' sh
 
 # The contract in every configuration that has one option less, in the default and the smallest.
 .PHONY: check-contract

@@ -10,6 +10,8 @@ it comes from.  MAY_INCLUDE is the whole rule; on top of it
   - beyond <quarry/...> there are the compiler's freestanding headers; libc is for the host world
     (host_*.c in arch/hosted/ and tests/bench/, which in turn sees nothing of ours but host_ops.h)
     and for tests that run on the host;
+  - boot/efi/ is two: what talks to UEFI firmware (loader.c, efi_*) has gnu-efi's headers and is
+    seen by nobody else; the rest is boot, so that it can be tested as a process;
   - no chain of includes comes back to where it started.
 
 usage: check_layers.py [--root DIR]; status 1 and a line for each violation.
@@ -26,6 +28,7 @@ MAY_INCLUDE = {
     "base": {"base"},
     "contract": {"base", "contract"},
     "boot": {"base", "contract", "boot"},
+    "efi": {"base", "contract", "boot", "efi"},
     "port": {"base", "contract", "port"},
     "mm": {"base", "contract", "mm"},
     "kernel": {"base", "contract", "boot", "port", "mm", "kernel"},
@@ -42,6 +45,8 @@ FOREIGN = ("tests/port_",)
 
 ASM_FACE = re.compile(r"arch/\w+/include/quarry/asm/")
 HOST_FILE = re.compile(r"(arch/hosted|tests/bench)/host_\w+\.c$")
+EFI_FILE = re.compile(r"boot/efi/(loader\.c|efi_\w+\.[ch]|\w+\.asm)$")
+EFI_HEADERS = {"efi.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 NASM_INCLUDE = re.compile(r'^\s*%include\s*(")([^"]+)"')
 LAYER_LINE = re.compile(r"Layer:\s*(\w+)")
@@ -66,6 +71,8 @@ class Tree:
             return "compat"
         if HOST_FILE.match(path):
             return "host"
+        if EFI_FILE.match(path):
+            return "efi"
         if path.startswith("include/") or ASM_FACE.match(path):
             return self.named_layer(path)
         return FOLDER_LAYER[path.split("/")[0]]
@@ -121,6 +128,8 @@ class Tree:
     def check_system_header(self, path, nr, quote, name):
         if quote == '"' or name.startswith("quarry/"):
             self.complain(path, nr, f"there is no {name}")
+        elif name in EFI_HEADERS and self.layer[path] == "efi":
+            return
         elif name not in csource.FREESTANDING and self.layer[path] not in ("tests", "host"):
             self.complain(path, nr, f"<{name}> is no freestanding header")
 

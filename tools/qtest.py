@@ -291,7 +291,7 @@ def junit_tests(path):
     return tests
 
 
-def pytest_job(path, kernel):
+def pytest_job(path, kernel, long=False):
     name = "pytest-" + str(path.relative_to(ROOT / "tests").with_suffix("")).replace("/", "-")
 
     def run(stream):
@@ -300,7 +300,8 @@ def pytest_job(path, kernel):
         status, text, seconds = run_program(
             [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
              str(path)], PYTEST_TIMEOUT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1",
-                                  "QUARRY_KERNEL": kernel})
+                                  "QUARRY_KERNEL": kernel,
+                                  "QUARRY_LONG": "1" if long else ""})
         stream(text)
         verdict = Verdict(log=text, seconds=seconds)
         if report.exists():
@@ -371,7 +372,7 @@ def test_pattern(pattern):
 def choose_jobs(config, args):
     """(jobs, is this everything?)"""
     host = [host_job(path) for path in host_programs()]
-    host += [pytest_job(path, config.kernel) for path in pytest_files()]
+    host += [pytest_job(path, config.kernel, args.long) for path in pytest_files()]
     rows = [row_job(row) for row in config.rows(args.long)]
     if not args.filter:
         return host + rows, True

@@ -42,13 +42,27 @@ import threading
 import time
 from pathlib import Path
 
+import usbimage
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("QUARRY_BUILD", ROOT / "build"))
 
 QEMU = "qemu-system-i386"
+QEMU_64 = "qemu-system-x86_64"
 DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]    # whatever becomes of the process that starts it
 DEFAULT_CPU = "pentium3,+nx"
+LONG_MODE_CPU = "qemu64"
+NO_LONG_MODE = ("486", "pentium", "pentium2", "pentium3", "coreduo", "qemu32")
 DEBUG_EXIT = "isa-debug-exit,iobase=0xf4,iosize=4"
+
+# Firmware of the boot paths that end in "uefi64" and "uefi32": its code, and its variables, which
+# each machine gets as they were packaged: what one run leaves there makes the next one stray.
+OVMF = Path("/usr/share/OVMF")
+FIRMWARE = {"uefi64": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
+            "uefi32": ("OVMF32_CODE_4M.secboot.fd", "OVMF32_VARS_4M.fd")}
+
+BOOT_PATHS = ("direct", "iso", "high", "usb", "uefi64", "uefi32", "grub-uefi64", "grub-uefi32")
+STICK_PATHS = BOOT_PATHS[3:]
 
 # (code << 1) | 1 of what the kernel writes to port 0xf4: 0x10, 0x11, 0x12.
 EXIT_POWEROFF, EXIT_TESTS_FAILED, EXIT_PANIC = 33, 35, 37
@@ -92,7 +106,7 @@ class Machine:
     mem: str = "1G"
     smp: int = 1
     machine: str = "pc"     # pc, q35
-    boot: str = "direct"    # direct: multiboot1 by QEMU; iso: multiboot2 by GRUB; high: see below
+    boot: str = "direct"    # one of BOOT_PATHS: README.md
     cpu: str = DEFAULT_CPU
     append: str = ""
     modules: tuple = ()     # "FILE args" each; FILE may be random:SIZE:SEED
@@ -183,11 +197,14 @@ def grub_word(word):
 
 
 def grub_cfg(machine):
-    """A grub.cfg that boots at once; GRUB's own complaints come over the serial line."""
+    """A grub.cfg that boots at once; GRUB's own complaints come over the serial line.
+
+    UEFI firmware's console goes there by itself.
+    """
     words = " ".join(grub_word(w) for w in machine.append.split())
-    lines = [
-        "serial --unit=0 --speed=115200",
-        "terminal_output console serial",
+    lines = [] if machine.boot.startswith("grub-uefi") else [
+        "serial --unit=0 --speed=115200", "terminal_output console serial"]
+    lines += [
         f"multiboot2 /boot/quarry.elf {words}",
     ]
     for path, args in module_files(machine):
@@ -225,6 +242,44 @@ def make_iso(machine, out=None):
     return out
 
 
+def efi_cfg(machine):
+    """The text that tells our EFI loader what to load: boot/efi/config.h."""
+    lines = ["kernel=/boot/quarry.elf", f"cmdline={machine.append}"]
+    lines += [f"module=/boot/{path.name} {args}".strip() for path, args in module_files(machine)]
+    return "\n".join(lines) + "\n"
+
+
+def make_stick(machine, out=None):
+    """The machine's USB stick; built only when what goes into it has changed."""
+    out = Path(out) if out else BUILD / "usb" / f"{machine.name}.img"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    by_grub = machine.boot.startswith("grub-")
+    texts = {"/boot/grub/grub.cfg": grub_cfg(machine), "/boot/quarry.cfg": efi_cfg(machine)}
+    files = {"/boot/quarry.elf": machine.kernel}
+    files |= {f"/boot/{path.name}": path for path, _ in module_files(machine)}
+    if not by_grub:
+        files |= {f"/EFI/BOOT/{name}": BUILD / "efi" / name
+                  for name in usbimage.EFI_PROGRAMS.values()}
+    try:
+        digest = inputs_digest([usbimage.__file__, *files.values()], f"{by_grub}{texts}{[*files]}")
+        stamp = out.with_suffix(".inputs")
+        if out.exists() and stamp.exists() and stamp.read_text() == digest:
+            return out
+        with tempfile.TemporaryDirectory() as tmp:
+            files["/boot/quarry.elf"] = usbimage.without_debug_info(machine.kernel, Path(tmp))
+            for path, text in texts.items():
+                files[path] = Path(tmp) / Path(path).name
+                files[path].write_text(text)
+            if by_grub:
+                files |= {f"/EFI/BOOT/{path.name}": path
+                          for path in usbimage.grub_efi_programs(Path(tmp))}
+            usbimage.make(out, files)
+    except (OSError, usbimage.ImageError) as error:
+        raise StartError(str(error)) from error
+    stamp.write_text(digest)
+    return out
+
+
 def high_loader():
     """The loader that puts boot modules far above lowmem: it takes the kernel for a module."""
     source, binary = ROOT / "tests/runner/highload.asm", BUILD / "boot/highload.bin"
@@ -248,12 +303,35 @@ def log_path(machine, suffix):
 # ---- QEMU ---------------------------------------------------------------------------------------
 
 
+def stick_argv(path):
+    """A USB stick.  What the guest writes to it is lost with the machine."""
+    return ["-device", "qemu-xhci", "-device", "usb-storage,drive=stick",
+            "-drive", f"if=none,id=stick,format=raw,snapshot=on,file={path}"]
+
+
+def firmware_argv(machine):
+    """UEFI firmware, if the boot path asks for it."""
+    kind = machine.boot.removeprefix("grub-")
+    if kind not in FIRMWARE:
+        return []
+    if kind == "uefi32" and machine.machine != "q35":
+        raise StartError("Debian's 32-bit UEFI firmware runs on the machine q35 only")
+    if kind == "uefi64" and machine.cpu.split(",")[0] in NO_LONG_MODE:
+        raise StartError(f"64-bit UEFI firmware needs a CPU with long mode, not {machine.cpu}")
+    code, variables = (OVMF / name for name in FIRMWARE[kind])
+    return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}"]
+
+
 def qemu_argv(machine):
     """QEMU's command line, without the serial line."""
     if not os.access(machine.kernel, os.R_OK):
         raise StartError(f"no kernel at {machine.kernel}")
+    if machine.boot not in BOOT_PATHS:
+        raise StartError(f"boot path {machine.boot}: one of {', '.join(BOOT_PATHS)}")
     board = machine.machine
-    argv = [*DIE_WITH_US, QEMU, "-accel", "tcg", "-no-reboot", "-display", machine.screen,
+    qemu = QEMU_64 if machine.boot.endswith("uefi64") else QEMU
+    argv = [*DIE_WITH_US, qemu, "-accel", "tcg", "-no-reboot", "-display", machine.screen,
             "-nic", "none", "-device", DEBUG_EXIT, "-cpu", machine.cpu, "-smp", str(machine.smp),
             "-m", machine.mem,
             "-d", "cpu_reset", "-D", str(log_path(machine, ".qemu.log"))]
@@ -269,13 +347,13 @@ def qemu_argv(machine):
     if machine.boot == "iso":
         argv += ["-cdrom", str(make_iso(machine)), "-boot", "d"]
         return argv
+    if machine.boot in STICK_PATHS:
+        return argv + firmware_argv(machine) + stick_argv(make_stick(machine))
     modules = [f"{path} {args}".strip().replace(",", ",,") for path, args in module_files(machine)]
     kernel = machine.kernel
     if machine.boot == "high":
         modules.insert(0, str(kernel).replace(",", ",,"))
         kernel = high_loader()
-    elif machine.boot != "direct":
-        raise StartError(f"boot path {machine.boot}: direct, iso or high")
     argv += ["-kernel", str(kernel), "-append", machine.append]
     if modules:
         argv += ["-initrd", ",".join(modules)]
@@ -641,6 +719,8 @@ def gdb_argv(machine, gdb_socket, extra):
 
 def cmd_debug(machine, args):
     """gdb on a machine stopped at the kernel's entry; the machine ends with gdb."""
+    if machine.boot.endswith("uefi64"):
+        raise StartError("gdb cannot follow a machine from 64-bit firmware into a 32-bit kernel")
     serial_log = log_path(machine, ".serial.log")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))     # through the finally below
     with tempfile.TemporaryDirectory(prefix="quarry-") as tmp:
@@ -677,6 +757,11 @@ def cmd_iso(machine, args):
     return 0
 
 
+def cmd_usb(machine, args):
+    print(make_stick(machine, args.out))
+    return 0
+
+
 def cmd_argv(machine, _args):
     print(shlex.join(qemu_argv(machine)[len(DIE_WITH_US):] + ["-serial", "mon:stdio"]))
     return 0
@@ -684,14 +769,15 @@ def cmd_argv(machine, _args):
 
 def parse_args():
     parser = argparse.ArgumentParser(description="Boot the kernel under QEMU.")
-    parser.add_argument("verb", choices=("run", "debug", "iso", "argv"),
-                        help="run it; debug it; make its ISO; print QEMU's command line")
+    parser.add_argument("verb", choices=("run", "debug", "iso", "usb", "argv"),
+                        help="run it; debug it; make its ISO or USB stick; print QEMU's command "
+                             "line")
     parser.add_argument("--kernel", default=str(BUILD / "x86-gcc/quarry.elf"))
     parser.add_argument("--mem", default="1G")
     parser.add_argument("--smp", type=int, default=1)
-    parser.add_argument("--machine", default="pc", choices=("pc", "q35"))
-    parser.add_argument("--boot", default="direct", choices=("direct", "iso", "high"))
-    parser.add_argument("--cpu", default=DEFAULT_CPU)
+    parser.add_argument("--machine", choices=("", "pc", "q35"))
+    parser.add_argument("--boot", default="direct", choices=BOOT_PATHS)
+    parser.add_argument("--cpu")
     parser.add_argument("--append", default="", help="the kernel's command line")
     parser.add_argument("--module", action="append", default=[], help="'FILE args'; repeatable")
     parser.add_argument("--device", action="append", default=[],
@@ -702,8 +788,12 @@ def parse_args():
     parser.add_argument("--timeout", type=float, default=SILENCE_MAX,
                         help="seconds of silence that are a hang, when stdin is no terminal")
     parser.add_argument("--gdb-args", default="", help="more arguments for gdb")
-    parser.add_argument("--out", help="where the ISO goes")
-    return parser.parse_args()
+    parser.add_argument("--out", help="where the ISO or image goes")
+    args = parser.parse_args()
+    is_64, is_32 = args.boot.endswith("uefi64"), args.boot.endswith("uefi32")
+    args.machine = args.machine or ("q35" if is_32 else "pc")
+    args.cpu = args.cpu or (LONG_MODE_CPU if is_64 else DEFAULT_CPU)
+    return args
 
 
 def main():
@@ -713,7 +803,8 @@ def main():
                       modules=tuple(args.module), devices=tuple(args.device), garbage=args.garbage,
                       screen=args.screen,
                       name="debug" if args.verb == "debug" else "run")
-    verbs = {"run": cmd_run, "debug": cmd_debug, "iso": cmd_iso, "argv": cmd_argv}
+    verbs = {"run": cmd_run, "debug": cmd_debug, "iso": cmd_iso, "usb": cmd_usb,
+             "argv": cmd_argv}
     try:
         return verbs[args.verb](machine, args)
     except StartError as error:

@@ -10,11 +10,11 @@ set -eu
 
 packages=(
 	# build
-	make gcc gcc-multilib binutils nasm
+	make gcc gcc-multilib binutils nasm gnu-efi
 	# boot images
-	grub-common grub-pc-bin xorriso mtools
+	grub-common grub-pc-bin grub-efi-amd64-bin grub-efi-ia32-bin xorriso mtools
 	# run, test, debug
-	qemu-system-x86 seabios gdb
+	qemu-system-x86 seabios ovmf ovmf-ia32 gdb
 	bochs bochs-term bochsbios vgabios
 	python3 python3-pytest python3-psutil python3-pexpect
 	# check

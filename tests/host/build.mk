@@ -42,6 +42,7 @@ $(host-out)/m64/tests/host/host_%.o: tests/host/host_%.c tests/host/build.mk
 host-tests :=
 include tests/host/lib.mk
 include tests/host/boot.mk
+include tests/host/efi.mk
 
 .PHONY: print-host-tests
 print-host-tests:

@@ -179,6 +179,28 @@ def test_the_host_world_sees_nothing_of_ours(tmp_path):
     assert len(lines) == 1
 
 
+EFI_TREE = {"boot/efi/efi_app.h": "/*\n * Layer: efi\n */\n#include <efi.h>\n",
+            "boot/efi/elf.h": "", "boot/efi/elf.c": '#include "elf.h"\n',
+            "boot/efi/loader.c": '#include "efi_app.h"\n#include "elf.h"\n'}
+
+
+def test_firmware_is_for_those_parts_of_the_efi_loader_that_talk_to_it(tmp_path):
+    plant(tmp_path, EFI_TREE)
+    assert run("check_layers.py", tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("path, line, what", [
+    ("boot/efi/elf.c", "#include <efi.h>", "no freestanding header"),
+    ("boot/efi/elf.c", '#include "efi_app.h"', "boot may not include"),
+    ("boot/efi/loader.c", "#include <stdio.h>", "no freestanding header"),
+    ("boot/efi/loader.c", "#include <quarry/pond.h>", "efi may not include"),
+    ("kernel/main.c", '#include "../boot/efi/efi_app.h"', "kernel may not include"),
+])
+def test_firmware_seen_from_elsewhere_is_found(tmp_path, path, line, what):
+    plant(tmp_path, EFI_TREE | {path: EFI_TREE.get(path, GOOD_TREE.get(path, "")) + line + "\n"})
+    expect_complaint("check_layers.py", tmp_path, f"{path}:", what)
+
+
 def test_a_public_header_without_a_layer_is_found(tmp_path):
     plant(tmp_path, {"include/quarry/base.h": "/* base.h - the base. */\n"})
     expect_complaint("check_layers.py", tmp_path, "include/quarry/base.h:1:", "names no layer")

@@ -1,0 +1,122 @@
+/*
+ * efi_file.c - reading a whole file from the volume that the loader was started from.
+ *
+ * IDEA.  Size first, then pages for it, then its bytes.  A file that is shorter than its directory
+ * says is an error; what is longer than the caller can use is refused before memory is taken.
+ *
+ * STATE.  None: the volume is opened for each file.
+ *
+ * CONTEXT.  Boot services.
+ *
+ * SOURCES.  UEFI Specification 2.10, sections 13.4 (simple file system) and 13.5 (file).
+ */
+#include "efi_app.h"
+
+#include "config.h"
+
+#include <quarry/align.h>
+#include <quarry/string.h>
+
+#define INFO_SIZE (sizeof(EFI_FILE_INFO) + 2 * CONFIG_PATH_MAX) /* its name behind it */
+
+/* Some firmware fails beyond a certain size of one read. */
+#define READ_MAX 0x100000u
+
+static EFI_STATUS open_volume(EFI_FILE_HANDLE *root)
+{
+	EFI_GUID image_guid = LOADED_IMAGE_PROTOCOL;
+	EFI_GUID volume_guid = SIMPLE_FILE_SYSTEM_PROTOCOL;
+	EFI_FILE_IO_INTERFACE *volume;
+	EFI_LOADED_IMAGE *image;
+	EFI_STATUS status;
+
+	status = app.boot->HandleProtocol(app.image, &image_guid, (void **)&image);
+	if (!EFI_ERROR(status))
+		status = app.boot->HandleProtocol(image->DeviceHandle, &volume_guid,
+						  (void **)&volume);
+	if (!EFI_ERROR(status))
+		status = volume->OpenVolume(volume, root);
+	if (EFI_ERROR(status))
+		return fail(status, "the volume it came from cannot be read: %s",
+			    status_text(status));
+	return EFI_SUCCESS;
+}
+
+/* @path as firmware writes it. */
+static void make_path(const char *path, CHAR16 *wide)
+{
+	do
+		*wide++ = (CHAR16)(*path == '/' ? '\\' : *path);
+	while (*path++);
+}
+
+/* The size of an open file that is one. */
+static EFI_STATUS get_size(EFI_FILE_HANDLE file, const char *path, uint64_t *size)
+{
+	static uint8_t buffer[INFO_SIZE] __aligned(8);
+	EFI_FILE_INFO *info = (EFI_FILE_INFO *)buffer;
+	EFI_GUID guid = EFI_FILE_INFO_ID;
+	UINTN buffer_size = sizeof(buffer);
+	EFI_STATUS status = file->GetInfo(file, &guid, &buffer_size, buffer);
+
+	if (EFI_ERROR(status))
+		return fail(status, "%s: %s", path, status_text(status));
+	if (info->Attribute & EFI_FILE_DIRECTORY)
+		return fail(EFI_UNSUPPORTED, "%s: is a directory", path);
+	*size = info->FileSize;
+	return EFI_SUCCESS;
+}
+
+static EFI_STATUS read_all(EFI_FILE_HANDLE file, const char *path, uint8_t *to, size_t size)
+{
+	while (size) {
+		UINTN n = min(size, (size_t)READ_MAX);
+		EFI_STATUS status = file->Read(file, &n, to);
+
+		if (EFI_ERROR(status))
+			return fail(status, "%s: %s", path, status_text(status));
+		if (!n || n > size)
+			return fail(EFI_END_OF_FILE, "%s: ends before its size", path);
+		to += n;
+		size -= n;
+	}
+	return EFI_SUCCESS;
+}
+
+static EFI_STATUS read_open_file(EFI_FILE_HANDLE file, const char *path, size_t size_max,
+				 struct blob *blob)
+{
+	EFI_STATUS status;
+	uint64_t size = 0;
+	void *at;
+
+	status = get_size(file, path, &size);
+	if (EFI_ERROR(status))
+		return status;
+	if (size > size_max)
+		return fail(EFI_UNSUPPORTED, "%s: %llu bytes are too many, at most %llu are read",
+			    path, (unsigned long long)size, (unsigned long long)size_max);
+	status = pages_alloc(path, EfiLoaderData, (size_t)size, &at);
+	if (EFI_ERROR(status))
+		return status;
+	*blob = (struct blob){ at, (size_t)size };
+	return read_all(file, path, at, (size_t)size);
+}
+
+EFI_STATUS file_read(const char *path, size_t size_max, struct blob *blob)
+{
+	CHAR16 wide[CONFIG_PATH_MAX];
+	EFI_FILE_HANDLE root, file;
+	EFI_STATUS status = open_volume(&root);
+
+	if (EFI_ERROR(status))
+		return status;
+	make_path(path, wide);
+	status = root->Open(root, &file, wide, EFI_FILE_MODE_READ, 0);
+	root->Close(root);
+	if (EFI_ERROR(status))
+		return fail(status, "%s: %s", path, status_text(status));
+	status = read_open_file(file, path, size_max, blob);
+	file->Close(file);
+	return status;
+}

@@ -1,0 +1,103 @@
+/*
+ * efi_tables.c - what only firmware knows: where ACPI's tables and the pixels are.
+ *
+ * IDEA.  The root pointer is copied into the information block, the newer kind if there are both.
+ * The framebuffer is described as the firmware's current mode has it; firmware without linear
+ * pixels, or without a screen, gives none.
+ *
+ * STATE.  None.
+ *
+ * CONTEXT.  Boot services.
+ *
+ * SOURCES.  UEFI Specification 2.10, sections 4.6 (configuration table) and 12.9 (graphics output);
+ * Multiboot2 Specification 2.0, sections 3.6.12 and 3.6.15.
+ */
+#include "efi_app.h"
+
+#include <quarry/string.h>
+
+#define BITS_A_PIXEL  32u
+#define BYTES_A_PIXEL (BITS_A_PIXEL / 8)
+#define BITS_A_COLOUR 8u
+
+static const void *find_table(EFI_GUID guid)
+{
+	for (UINTN i = 0; i < app.system->NumberOfTableEntries; i++) {
+		const EFI_CONFIGURATION_TABLE *t = &app.system->ConfigurationTable[i];
+
+		if (!memcmp(&t->VendorGuid, &guid, sizeof(guid)))
+			return t->VendorTable;
+	}
+	return NULL;
+}
+
+static void add_acpi(struct mb2_writer *info)
+{
+	const void *new = find_table((EFI_GUID)ACPI_20_TABLE_GUID);
+	const void *old = find_table((EFI_GUID)ACPI_TABLE_GUID);
+
+	if (new)
+		mb2_add_rsdp(info, new, true);
+	else if (old)
+		mb2_add_rsdp(info, old, false);
+}
+
+/* Where a colour's bits lie in a pixel: they are neighbours. */
+static void set_field(uint32_t mask, uint8_t *pos, uint8_t *size)
+{
+	*pos = *size = 0;
+	if (!mask)
+		return;
+	*pos = (uint8_t)__builtin_ctz(mask);
+	*size = (uint8_t)(BITS_A_PIXEL - (unsigned int)__builtin_clz(mask) - *pos);
+}
+
+/* Fill in the colours; false for a format without addressable pixels. */
+static bool set_colours(struct mb2_framebuffer *fb, const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *m)
+{
+	bool is_rgb = m->PixelFormat == PixelRedGreenBlueReserved8BitPerColor;
+
+	fb->red_size = fb->green_size = fb->blue_size = BITS_A_COLOUR;
+	fb->green_pos = BITS_A_COLOUR;
+	switch (m->PixelFormat) {
+	case PixelRedGreenBlueReserved8BitPerColor:
+	case PixelBlueGreenRedReserved8BitPerColor:
+		fb->red_pos = is_rgb ? 0 : 2 * BITS_A_COLOUR;
+		fb->blue_pos = is_rgb ? 2 * BITS_A_COLOUR : 0;
+		return true;
+	case PixelBitMask:
+		set_field(m->PixelInformation.RedMask, &fb->red_pos, &fb->red_size);
+		set_field(m->PixelInformation.GreenMask, &fb->green_pos, &fb->green_size);
+		set_field(m->PixelInformation.BlueMask, &fb->blue_pos, &fb->blue_size);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void add_framebuffer(struct mb2_writer *info)
+{
+	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+	struct mb2_framebuffer fb;
+
+	if (EFI_ERROR(app.boot->LocateProtocol(&guid, NULL, (void **)&gop)) || !gop->Mode ||
+	    !gop->Mode->Info)
+		return;
+	mode = gop->Mode->Info;
+	fb = (struct mb2_framebuffer){ .pa = gop->Mode->FrameBufferBase,
+				       .pitch = mode->PixelsPerScanLine * BYTES_A_PIXEL,
+				       .width = mode->HorizontalResolution,
+				       .height = mode->VerticalResolution,
+				       .bpp = BITS_A_PIXEL,
+				       .kind = MB2_FRAMEBUFFER_RGB };
+	if (set_colours(&fb, mode))
+		mb2_add_framebuffer(info, &fb);
+}
+
+void add_firmware_tables(struct mb2_writer *info)
+{
+	add_acpi(info);
+	add_framebuffer(info);
+}

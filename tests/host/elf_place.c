@@ -1,0 +1,28 @@
+/*
+ * elf_place.c - does to any file what the EFI loader does to a kernel: our half of elf-place.
+ */
+#include <quarry/printk.h>
+#include <quarry/string.h>
+
+#include "../../boot/efi/elf.h"
+#include "elf_place.h"
+
+#define RUBBISH 0xA5 /* what elf_place() has to write over */
+
+unsigned long elf_place_file(const char *file, unsigned long file_size, char *image,
+			     unsigned long image_size, char *line, unsigned long line_size)
+{
+	struct elf_image img;
+	enum elf_result result = elf_parse(&img, file, file_size);
+
+	if (!result && img.end - img.start > image_size)
+		result = ELF_IMAGE_TOO_LARGE;
+	if (result) {
+		snprintf(line, line_size, "refused: %s\n", elf_result_text(result));
+		return 0;
+	}
+	snprintf(line, line_size, "%x %x %x\n", img.start, img.end, img.entry);
+	memset(image, RUBBISH, image_size);
+	elf_place(&img, file, image);
+	return img.end - img.start;
+}
