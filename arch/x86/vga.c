@@ -1,33 +1,22 @@
 /*
  * vga.c - the VGA's text screen as a console.
  *
- * IDEA.  Loads from the device are slow, so nothing is ever read from it: what the screen is to
- * show stands in RAM, and what it does show beside it.  A piece of text changes the first; then
- * those pairs of cells that differ are stored, and the cursor is moved.  The cells are mapped
- * write-combining: stores may wait and be merged until the cursor's port is written.
- *
- *	text "a\nb" --> text[] --scrolls in RAM--> differs from shown[]? --> cells
+ * IDEA.  A cell of the device is a character and its colours, two cells are one store.  The cells
+ * are mapped write-combining: stores may wait and be merged until the cursor's port is written.
  *
  * STATE.  struct vga_screen; one is the console's, tests have their own.
  *
- * INVARIANTS.  V1: row < VGA_ROWS and col <= VGA_COLS at every moment, so that whoever breaks in
- * stores into the screen.  V2: when a write is over, shown == text == the cells.
+ * CONTEXT.  Any; vga_console_init() boot, once.
  *
- * LOCKING.  busy keeps other CPUs out, and what interrupts this one finds interrupts off; but a
- * panic and an NMI must be able to print whatever they interrupted.  So the wait for it is bounded,
- * and then it is broken: cells may be wrong afterwards, but by V1 all are the screen's.
- *
- * CONTEXT.  Any.
+ * NOT HERE.  Lines and scrolling: terminal.c.
  *
  * SOURCES.  IBM VGA technical reference: CRT controller 1, E and F, graphics controller 6,
- * miscellaneous output.  ECMA-48 (escape sequences).
+ * miscellaneous output.
  */
 #include "io.h"
 #include "x86.h"
-#include <quarry/asm/context.h>
 #include <quarry/asm/vga.h>
 #include <quarry/printk.h>
-#include <quarry/string.h>
 
 #define TEXT_PA 0xb8000u
 
@@ -45,9 +34,7 @@
 #define CRTC_CURSOR_LOW  0x0fu
 
 #define GREY_ON_BLACK 0x0700u
-#define BLANK         (GREY_ON_BLACK | ' ')
-#define TAB_COLS      8u
-#define BUSY_SPINS    100000u
+#define CELL_BITS     16u
 
 static struct vga_screen screen;
 
@@ -74,160 +61,41 @@ QAPI bool vga_find(phys_addr_t *pa)
 	       read_indexed(PORT_CRTC, CRTC_LAST_COL) == VGA_COLS - 1;
 }
 
-/* ---- what the screen is to show ----------------------------------------------------------- */
-
-static void fill(uint16_t *cell, unsigned int nr)
+static uint32_t cell_of(uint8_t c)
 {
-	for (unsigned int i = 0; i < nr; i++)
-		cell[i] = BLANK;
+	return GREY_ON_BLACK | c;
 }
 
-static void clear(struct vga_screen *s)
+static QAPI void draw(struct terminal *term, unsigned int cell)
 {
-	fill(s->text, VGA_CELLS);
-}
+	const struct vga_screen *s = container_of(term, struct vga_screen, term);
+	uint32_t first = cell_of(s->text[cell]), second = cell_of(s->text[cell + 1]);
 
-static void newline(struct vga_screen *s)
-{
-	s->col = 0;
-	if (s->row < VGA_ROWS - 1) {
-		s->row++;
-		return;
-	}
-	memmove(s->text, s->text + VGA_COLS, (VGA_CELLS - VGA_COLS) * sizeof(*s->text));
-	fill(s->text + VGA_CELLS - VGA_COLS, VGA_COLS);
-}
-
-static void character(struct vga_screen *s, char c)
-{
-	unsigned int col;
-
-	if (s->col == VGA_COLS)
-		newline(s);
-	col = READ_ONCE(s->col) % VGA_COLS; /* V1, whoever breaks in here */
-	s->text[READ_ONCE(s->row) * VGA_COLS + col] = GREY_ON_BLACK | (uint8_t)c;
-	WRITE_ONCE(s->col, col + 1);
-}
-
-static void tab(struct vga_screen *s)
-{
-	unsigned int next = (s->col / TAB_COLS + 1) * TAB_COLS;
-
-	s->col = next < VGA_COLS ? next : VGA_COLS - 1;
-}
-
-static void control(struct vga_screen *s, char c)
-{
-	unsigned int col = READ_ONCE(s->col);
-
-	switch (c) {
-	case '\n':
-		newline(s);
-		break;
-	case '\r':
-		s->col = 0;
-		break;
-	case '\b':
-		s->col = col ? col - 1 : 0;
-		break;
-	case '\t':
-		tab(s);
-		break;
-	case '\033':
-		s->escape = VGA_ESCAPE;
-		break;
-	default:
-		break;
-	}
-}
-
-/* A byte behind ESC: parameters are skipped, a letter ends the sequence. */
-static void sequence(struct vga_screen *s, char c)
-{
-	if (s->escape == VGA_ESCAPE && c == '[') {
-		s->escape = VGA_SEQUENCE;
-		return;
-	}
-	if (s->escape == VGA_SEQUENCE && c < '@')
-		return;
-	if (s->escape == VGA_SEQUENCE && c == 'J')
-		clear(s);
-	if (s->escape == VGA_SEQUENCE && c == 'H')
-		s->row = s->col = 0;
-	s->escape = VGA_PLAIN;
-}
-
-static void byte(struct vga_screen *s, char c)
-{
-	if (s->escape != VGA_PLAIN)
-		sequence(s, c);
-	else if ((uint8_t)c < ' ')
-		control(s, c);
-	else
-		character(s, c);
-}
-
-/* ---- showing it ----------------------------------------------------------------------------- */
-
-static void show(struct vga_screen *s)
-{
-	const uint32_t *text = (const uint32_t *)(const void *)s->text;
-	uint32_t *shown = (uint32_t *)(void *)s->shown;
-
-	for (unsigned int i = 0; i < VGA_CELLS / 2; i++) {
-		if (shown[i] == text[i])
-			continue;
-		shown[i] = text[i];
-		WRITE_ONCE(s->cells[i], text[i]);
-	}
-}
-
-static bool take(struct vga_screen *s)
-{
-	for (unsigned int i = 0; i < BUSY_SPINS; i++) {
-		if (!__atomic_exchange_n(&s->busy, true, __ATOMIC_ACQUIRE))
-			return true;
-	}
-	return false;
-}
-
-QAPI void vga_screen_write(struct vga_screen *s, const char *text, size_t n)
-{
-	unsigned long flags = irq_save();
-	bool taken = take(s);
-
-	for (size_t i = 0; i < n; i++)
-		byte(s, text[i]);
-	show(s);
-	if (taken)
-		__atomic_store_n(&s->busy, false, __ATOMIC_RELEASE);
-	irq_restore(flags);
+	WRITE_ONCE(s->cells[cell / 2], first | second << CELL_BITS);
 }
 
 QAPI void vga_screen_init(struct vga_screen *s, void *cells)
 {
-	memset(s, 0, sizeof(*s));
 	s->cells = cells;
-	clear(s);
-	show(s);
+	s->term = (struct terminal){
+		.cols = VGA_COLS, .rows = VGA_ROWS, .text = s->text, .shown = s->shown, .draw = draw
+	};
+	terminal_init(&s->term);
 }
 
 /* ---- the console -------------------------------------------------------------------------- */
 
-static void move_cursor(const struct vga_screen *s)
+static QAPI void move_cursor(struct terminal *term, unsigned int cell)
 {
-	unsigned int col = READ_ONCE(s->col);
-	unsigned int at = s->row * VGA_COLS + (col < VGA_COLS ? col : VGA_COLS - 1);
-
-	write_indexed(PORT_CRTC, CRTC_CURSOR_HIGH, (uint8_t)(at >> 8));
-	write_indexed(PORT_CRTC, CRTC_CURSOR_LOW, (uint8_t)at);
+	(void)term;
+	write_indexed(PORT_CRTC, CRTC_CURSOR_HIGH, (uint8_t)(cell >> 8));
+	write_indexed(PORT_CRTC, CRTC_CURSOR_LOW, (uint8_t)cell);
 }
 
 static QAPI void console_write(struct console *c, const char *text, size_t n)
 {
 	(void)c;
-	vga_screen_write(&screen, text, n);
-	move_cursor(&screen);
+	terminal_write(&screen.term, text, n);
 }
 
 __init QAPI void vga_console_init(void *va)
@@ -235,6 +103,7 @@ __init QAPI void vga_console_init(void *va)
 	static struct console console = { .write = console_write };
 
 	vga_screen_init(&screen, va);
+	screen.term.cursor = move_cursor;
 	console_register(&console);
 }
 

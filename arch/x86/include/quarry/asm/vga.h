@@ -5,6 +5,7 @@
 #ifndef QUARRY_ASM_VGA_H
 #define QUARRY_ASM_VGA_H
 
+#include <quarry/asm/terminal.h>
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
@@ -12,20 +13,12 @@
 #define VGA_ROWS  25u
 #define VGA_CELLS (VGA_COLS * VGA_ROWS) /* of two bytes: character, colours */
 
-enum vga_escape {
-	VGA_PLAIN,
-	VGA_ESCAPE,   /* behind ESC */
-	VGA_SEQUENCE, /* behind ESC [ */
-};
-
-/* A screen: what it is to show, and the cells of the device, which are only written. */
+/* A terminal, and the cells of the device, which are only written. */
 struct vga_screen {
+	struct terminal term;
 	uint32_t *cells; /* VGA_CELLS / 2 pairs */
-	uint16_t text[VGA_CELLS];
-	uint16_t shown[VGA_CELLS]; /* what the device holds */
-	unsigned int row, col;     /* of the next character; col may be VGA_COLS: a full line */
-	enum vga_escape escape;
-	bool busy;
+	uint8_t text[VGA_CELLS] __aligned(2);
+	uint8_t shown[VGA_CELLS] __aligned(2);
 };
 
 /**
@@ -38,20 +31,11 @@ struct vga_screen {
 QAPI bool vga_find(phys_addr_t *pa);
 
 /**
- * vga_screen_init - an empty screen.
+ * vga_screen_init - an empty screen without a cursor; terminal_write() writes to its term.
  * @s:     the caller's; stays.
  * @cells: VGA_CELLS / 2 pairs of cells, of a device or not.
  */
 QAPI void vga_screen_init(struct vga_screen *s, void *cells);
-
-/**
- * vga_screen_write - put @n bytes on the screen; it scrolls when the last line is full.
- *
- * Understood are newline, carriage return, backspace, tab and the sequences ESC [ H and ESC [ 2 J;
- * other sequences and control characters leave no trace.
- * Context: any.  Cost: stores for the cells that change.
- */
-QAPI void vga_screen_write(struct vga_screen *s, const char *text, size_t n);
 
 /**
  * vga_console_init - make the text screen a console, which first shows the log.
