@@ -12,9 +12,6 @@
 /* Both protocols hand over 32-bit addresses: what starts below and ends above is a lie. */
 #define BOOT_ADDR_END 0x100000000ull
 
-/* Types of framebuffer: 0 and 1, with and without a palette, are graphics. */
-#define BOOT_FRAMEBUFFER_TEXT 2u
-
 /* A text without its NUL for this long is cut; multiboot1 gives texts no length. */
 #define BOOT_TEXT_MAX 65536u
 

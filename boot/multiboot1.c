@@ -38,7 +38,7 @@
 static size_t info_size(uint32_t flags)
 {
 	if (flags & MB1_HAS_FRAMEBUFFER)
-		return offsetof(struct mb1_info, framebuffer_type) + 1;
+		return sizeof(struct mb1_info);
 	if (flags & MB1_HAS_LOADER)
 		return offsetof(struct mb1_info, apm_table);
 	if (flags & MB1_HAS_MMAP)
@@ -48,6 +48,21 @@ static size_t info_size(uint32_t flags)
 	if (flags & MB1_HAS_CMDLINE)
 		return offsetof(struct mb1_info, mods_count);
 	return offsetof(struct mb1_info, boot_device);
+}
+
+static void set_screen(struct bootinfo *bi, const struct mb1_info *info)
+{
+	boot_set_screen(bi, info->framebuffer_type);
+	if (info->framebuffer_type != BOOT_FRAMEBUFFER_RGB)
+		return;
+	bi->framebuffer =
+		(struct boot_framebuffer){ .pa = (phys_addr_t)info->framebuffer_pa[1] << 32 |
+						 info->framebuffer_pa[0],
+					   .pitch = info->framebuffer_pitch,
+					   .width = info->framebuffer_width,
+					   .height = info->framebuffer_height,
+					   .bpp = info->framebuffer_bpp,
+					   .colours = info->framebuffer_colours };
 }
 
 static int read_info(struct bootinfo *bi, struct boot_reader *r, phys_addr_t pa,
@@ -64,7 +79,7 @@ static int read_info(struct bootinfo *bi, struct boot_reader *r, phys_addr_t pa,
 	boot_add_keep(bi, pa, size, "boot information");
 	err = boot_read(r, pa, info, size);
 	if (!err && info->flags & MB1_HAS_FRAMEBUFFER)
-		boot_set_screen(bi, info->framebuffer_type);
+		set_screen(bi, info);
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #ifndef QUARRY_BOOT_MULTIBOOT1_H
 #define QUARRY_BOOT_MULTIBOOT1_H
 
+#include <quarry/bootinfo.h>
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
@@ -31,9 +32,10 @@ struct mb1_info {
 	uint32_t boot_loader_name;
 	uint32_t apm_table;
 	uint32_t vbe[4];
-	uint32_t framebuffer_addr[2];
+	uint32_t framebuffer_pa[2]; /* low, high */
 	uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
 	uint8_t framebuffer_bpp, framebuffer_type;
+	struct boot_colours framebuffer_colours; /* of BOOT_FRAMEBUFFER_RGB only */
 };
 
 struct mb1_module {
@@ -57,6 +59,7 @@ struct mb1_mmap_entry {
 
 static_assert(offsetof(struct mb1_info, apm_table) == 68, "fixed by the protocol");
 static_assert(offsetof(struct mb1_info, framebuffer_type) == 109, "fixed by the protocol");
+static_assert(sizeof(struct mb1_info) == 116, "fixed by the protocol");
 static_assert(sizeof(struct mb1_module) == 16, "fixed by the protocol");
 static_assert(sizeof(struct mb1_mmap_entry) == 4 + MB1_MMAP_SIZE_MIN, "fixed by the protocol");
 

@@ -148,19 +148,27 @@ static int on_acpi(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *ta
 	return 0;
 }
 
-/* A tag too short to have a type says nothing. */
+/* A tag too short to have a type says nothing, one too short for its pixels nothing of those. */
 static int on_framebuffer(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *tag)
 {
-	const size_t offset = offsetof(struct mb2_tag_framebuffer, type);
-	uint8_t type;
+	const size_t min_size = offsetof(struct mb2_tag_framebuffer, reserved);
+	struct mb2_tag_framebuffer f = { .tag = *tag };
 	int err;
 
-	if (tag->size <= offset)
+	if (tag->size < min_size)
 		return 0;
-	err = boot_read(p->r, pa + offset, &type, sizeof(type));
-	if (!err)
-		boot_set_screen(p->bi, type);
-	return err;
+	err = boot_read(p->r, pa, &f, min((size_t)tag->size, sizeof(f)));
+	if (err)
+		return err;
+	boot_set_screen(p->bi, f.type);
+	if (f.type == BOOT_FRAMEBUFFER_RGB && tag->size >= sizeof(f))
+		p->bi->framebuffer = (struct boot_framebuffer){ .pa = f.pa,
+								.pitch = f.pitch,
+								.width = f.width,
+								.height = f.height,
+								.bpp = f.bpp,
+								.colours = f.colours };
+	return 0;
 }
 
 static int on_tag(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *tag)

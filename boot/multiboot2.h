@@ -5,6 +5,7 @@
 #ifndef QUARRY_BOOT_MULTIBOOT2_H
 #define QUARRY_BOOT_MULTIBOOT2_H
 
+#include <quarry/bootinfo.h>
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
@@ -58,32 +59,18 @@ struct mb2_mmap_entry {
 
 struct mb2_tag_framebuffer {
 	struct mb2_tag tag;
-	uint32_t addr[2];
-	uint32_t pitch, width, height;
-	uint8_t bpp, type;
-	/* What depends on the type follows. */
-};
+	uint64_t pa;
+	uint32_t pitch, width, height; /* bytes from one line to the next; pixels */
+	uint8_t bpp, type;             /* BOOT_FRAMEBUFFER_* */
+	uint16_t reserved;
+	struct boot_colours colours; /* of BOOT_FRAMEBUFFER_RGB only */
+} __packed;
 
 struct mb2_tag_efi_mmap {
 	struct mb2_tag tag;
 	uint32_t desc_size, desc_version;
 	/* The firmware's descriptors follow. */
 };
-
-/* A framebuffer tag behind its header, colours given by bit fields. */
-struct mb2_framebuffer {
-	uint64_t pa;
-	uint32_t pitch; /* bytes from one line to the next */
-	uint32_t width, height;
-	uint8_t bpp; /* bits a pixel */
-	uint8_t kind;
-	uint16_t reserved;
-	uint8_t red_pos, red_size;
-	uint8_t green_pos, green_size;
-	uint8_t blue_pos, blue_size;
-} __packed;
-
-#define MB2_FRAMEBUFFER_RGB 1u
 
 #define MB2_TAG_ALIGN        8u
 #define MB2_TOTAL_SIZE_MIN   (sizeof(struct mb2_block) + sizeof(struct mb2_tag))
@@ -98,9 +85,9 @@ struct mb2_framebuffer {
 
 static_assert(sizeof(struct mb2_tag_module) == 16, "fixed by the protocol");
 static_assert(sizeof(struct mb2_tag_mmap) == 16, "fixed by the protocol");
+static_assert(sizeof(struct mb2_tag_framebuffer) == 38, "fixed by the protocol");
 static_assert(offsetof(struct mb2_tag_framebuffer, type) == 29, "fixed by the protocol");
 static_assert(sizeof(struct mb2_tag_efi_mmap) == 16, "fixed by the protocol");
-static_assert(sizeof(struct mb2_framebuffer) == 30, "fixed by the protocol");
 static_assert(sizeof(struct mb2_mmap_entry) == 24, "fixed by the protocol");
 
 #endif

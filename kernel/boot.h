@@ -42,8 +42,12 @@ extern const unsigned int nr_kernel_boot_options;
 /* boot_map.c: from the firmware's map to the one that mm_init() gets. */
 QAPI void boot_map_make(const struct bootinfo *bi);
 
-/* devices.c: the text screen, where there is one and it is wanted; the local APIC. */
+/*
+ * devices.c: the text screen, where there is one and it is wanted; where there are pixels instead,
+ * these (a thread that may sleep); the local APIC.
+ */
 QAPI void devices_map_screen(const struct bootinfo *bi);
+QAPI void devices_map_pixels(const struct bootinfo *bi);
 QAPI void devices_map_lapic(void);
 
 /* whatis.c: register what the kernel knows of addresses. */

@@ -152,5 +152,6 @@ __init QAPI void kernel_entry(uint32_t magic, uint32_t info_pa)
 	port_late_init();
 	devices_map_lapic();
 	irq_enable();
+	devices_map_pixels(&boot_info);
 	run();
 }

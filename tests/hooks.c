@@ -17,6 +17,7 @@
  */
 #include <quarry/tests.h>
 
+#include <quarry/asm/framebuffer.h>
 #include <quarry/asm/lapic.h>
 #include <quarry/asm/pgtable.h>
 #include <quarry/asm/vga.h>
@@ -72,6 +73,7 @@ static unsigned int features_here(void)
 	here |= pte_supported & PTE_PWT ? KTEST_PAT : 0;
 	here |= lapic_present() ? KTEST_LAPIC : 0;
 	here |= vga_console_present() ? KTEST_SCREEN : 0;
+	here |= framebuffer_console() ? KTEST_PIXELS : 0;
 	here |= setup.may_take_long ? KTEST_LONG : 0;
 	here |= CONFIG_PAGE_OWNER && option_given("page_owner=1") ? KTEST_PAGE_OWNER : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;

@@ -53,22 +53,22 @@ static void set_field(uint32_t mask, uint8_t *pos, uint8_t *size)
 }
 
 /* Fill in the colours; false for a format without addressable pixels. */
-static bool set_colours(struct mb2_framebuffer *fb, const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *m)
+static bool set_colours(struct boot_colours *c, const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *m)
 {
 	bool is_rgb = m->PixelFormat == PixelRedGreenBlueReserved8BitPerColor;
 
-	fb->red_size = fb->green_size = fb->blue_size = BITS_A_COLOUR;
-	fb->green_pos = BITS_A_COLOUR;
+	c->red_size = c->green_size = c->blue_size = BITS_A_COLOUR;
+	c->green_pos = BITS_A_COLOUR;
 	switch (m->PixelFormat) {
 	case PixelRedGreenBlueReserved8BitPerColor:
 	case PixelBlueGreenRedReserved8BitPerColor:
-		fb->red_pos = is_rgb ? 0 : 2 * BITS_A_COLOUR;
-		fb->blue_pos = is_rgb ? 2 * BITS_A_COLOUR : 0;
+		c->red_pos = is_rgb ? 0 : 2 * BITS_A_COLOUR;
+		c->blue_pos = is_rgb ? 2 * BITS_A_COLOUR : 0;
 		return true;
 	case PixelBitMask:
-		set_field(m->PixelInformation.RedMask, &fb->red_pos, &fb->red_size);
-		set_field(m->PixelInformation.GreenMask, &fb->green_pos, &fb->green_size);
-		set_field(m->PixelInformation.BlueMask, &fb->blue_pos, &fb->blue_size);
+		set_field(m->PixelInformation.RedMask, &c->red_pos, &c->red_size);
+		set_field(m->PixelInformation.GreenMask, &c->green_pos, &c->green_size);
+		set_field(m->PixelInformation.BlueMask, &c->blue_pos, &c->blue_size);
 		return true;
 	default:
 		return false;
@@ -80,19 +80,19 @@ static void add_framebuffer(struct mb2_writer *info)
 	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
-	struct mb2_framebuffer fb;
+	struct mb2_tag_framebuffer fb;
 
 	if (EFI_ERROR(app.boot->LocateProtocol(&guid, NULL, (void **)&gop)) || !gop->Mode ||
 	    !gop->Mode->Info)
 		return;
 	mode = gop->Mode->Info;
-	fb = (struct mb2_framebuffer){ .pa = gop->Mode->FrameBufferBase,
-				       .pitch = mode->PixelsPerScanLine * BYTES_A_PIXEL,
-				       .width = mode->HorizontalResolution,
-				       .height = mode->VerticalResolution,
-				       .bpp = BITS_A_PIXEL,
-				       .kind = MB2_FRAMEBUFFER_RGB };
-	if (set_colours(&fb, mode))
+	fb = (struct mb2_tag_framebuffer){ .pa = gop->Mode->FrameBufferBase,
+					   .pitch = mode->PixelsPerScanLine * BYTES_A_PIXEL,
+					   .width = mode->HorizontalResolution,
+					   .height = mode->VerticalResolution,
+					   .bpp = BITS_A_PIXEL,
+					   .type = BOOT_FRAMEBUFFER_RGB };
+	if (set_colours(&fb.colours, mode))
 		mb2_add_framebuffer(info, &fb);
 }
 

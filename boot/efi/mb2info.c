@@ -112,12 +112,12 @@ QAPI void mb2_add_rsdp(struct mb2_writer *w, const void *rsdp, bool is_new)
 		memcpy(at + sizeof(struct mb2_tag), rsdp, size);
 }
 
-QAPI void mb2_add_framebuffer(struct mb2_writer *w, const struct mb2_framebuffer *fb)
+QAPI void mb2_add_framebuffer(struct mb2_writer *w, const struct mb2_tag_framebuffer *fb)
 {
-	uint8_t *at = add_tag(w, MB2_TAG_FRAMEBUFFER, sizeof(struct mb2_tag) + sizeof(*fb));
+	uint8_t *at = add_tag(w, MB2_TAG_FRAMEBUFFER, sizeof(*fb));
 
 	if (at)
-		memcpy(at + sizeof(struct mb2_tag), fb, sizeof(*fb));
+		memcpy(at + sizeof(fb->tag), &fb->pa, sizeof(*fb) - sizeof(fb->tag));
 }
 
 QAPI size_t mb2_finish(struct mb2_writer *w)

@@ -52,9 +52,9 @@ QAPI void mb2_add_efi_mmap(struct mb2_writer *w, const struct efi_map *map);
 QAPI void mb2_add_rsdp(struct mb2_writer *w, const void *rsdp, bool is_new);
 
 /**
- * mb2_add_framebuffer - where pixels lie.
+ * mb2_add_framebuffer - where pixels lie; @fb's tag is filled in here.
  */
-QAPI void mb2_add_framebuffer(struct mb2_writer *w, const struct mb2_framebuffer *fb);
+QAPI void mb2_add_framebuffer(struct mb2_writer *w, const struct mb2_tag_framebuffer *fb);
 
 /**
  * mb2_finish - write the end tag and the size.

@@ -60,6 +60,26 @@ enum boot_screen {
 	BOOT_SCREEN_GRAPHICS,
 };
 
+/* Types of framebuffer in both protocols: all but text are graphics; 0 has a palette. */
+#define BOOT_FRAMEBUFFER_RGB  1u
+#define BOOT_FRAMEBUFFER_TEXT 2u
+
+/* Where the bits of each colour lie in a pixel: as both protocols store it. */
+struct boot_colours {
+	uint8_t red_pos, red_size;
+	uint8_t green_pos, green_size;
+	uint8_t blue_pos, blue_size;
+};
+
+/* Pixels in memory, as the loader says; nothing of it was checked. */
+struct boot_framebuffer {
+	phys_addr_t pa;
+	uint32_t pitch;         /* bytes from one line to the next */
+	uint32_t width, height; /* pixels; 0: there are none */
+	uint8_t bpp;            /* bits a pixel */
+	struct boot_colours colours;
+};
+
 struct bootinfo {
 	const char *protocol;           /* "multiboot1", "multiboot2" */
 	char loader[BOOT_NAME_MAX];     /* "GRUB 2.06" or "" */
@@ -86,6 +106,7 @@ struct bootinfo {
 	unsigned int nr_keep;
 
 	enum boot_screen screen;
+	struct boot_framebuffer framebuffer; /* of BOOT_SCREEN_GRAPHICS, without a palette */
 
 	phys_addr_t acpi_rsdp; /* the loader's copy of the ACPI root pointer (kept), or 0 */
 };

@@ -26,4 +26,13 @@ extern unsigned int kernel_map_nr;
  */
 QAPI const char *screen_refusal(const struct bootinfo *bi, phys_addr_t *pa);
 
+/**
+ * pixels_refusal - why the loader's framebuffer cannot be a console.
+ * @bi: what the loader said.
+ *
+ * Return:  a reason in words; NULL when its numbers agree, it can be mapped, and no RAM lies there.
+ * Context: any.
+ */
+QAPI const char *pixels_refusal(const struct bootinfo *bi);
+
 #endif

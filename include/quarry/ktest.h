@@ -37,7 +37,8 @@
 #define KTEST_PAT        (1u << 9)  /* the CPU has a PAT: write-combining mappings */
 #define KTEST_LAPIC      (1u << 10) /* the CPU has a local APIC */
 #define KTEST_SCREEN     (1u << 11) /* a text screen is a console */
-#define KTEST_FEATURE_NR 12u
+#define KTEST_PIXELS     (1u << 12) /* a framebuffer is a console */
+#define KTEST_FEATURE_NR 13u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {

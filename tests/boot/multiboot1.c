@@ -34,7 +34,9 @@
 #define MMAP_ADDR   48u
 #define LOADER_AT   64u
 #define INFO_SIZE   68u
+#define SCREEN_PA   88u
 #define SCREEN_TYPE 109u
+#define SCREEN_END  116u
 #define HAS_MEM     0x001u
 #define HAS_CMDLINE 0x004u
 #define HAS_MODULES 0x008u
@@ -325,8 +327,30 @@ KTEST(multiboot1, what_the_screen_shows_is_believed_where_it_is_told)
 		put32(mem + INFO, get32(mem + INFO) | HAS_SCREEN);
 		ASSERT_EQ(t, 0, multiboot1_parse(&bi, &b.reader, MEM_PA + INFO));
 		EXPECT_EQ(t, cases[i].screen, bi.screen);
-		expect_kept(t, &bi, "boot information", MEM_PA + INFO, SCREEN_TYPE + 1);
+		expect_kept(t, &bi, "boot information", MEM_PA + INFO, SCREEN_END);
 	}
+}
+
+KTEST(multiboot1, a_framebuffer_is_passed_on_as_it_is_if_it_has_colour_fields)
+{
+	static const struct boot_colours colours = { 23, 24, 25, 26, 27, 28 };
+	struct blob b;
+
+	start_full(&b);
+	put32(mem + INFO, get32(mem + INFO) | HAS_SCREEN);
+	for (unsigned int i = SCREEN_PA; i < SCREEN_END; i++)
+		mem[INFO + i] = (uint8_t)(i - SCREEN_PA + 1);
+	mem[INFO + SCREEN_TYPE] = 1;
+	ASSERT_EQ(t, 0, multiboot1_parse(&bi, &b.reader, MEM_PA + INFO));
+	EXPECT_EQ(t, 0x0807060504030201, bi.framebuffer.pa);
+	EXPECT_EQ(t, 0x0c0b0a09, bi.framebuffer.pitch);
+	EXPECT_EQ(t, 0x100f0e0d, bi.framebuffer.width);
+	EXPECT_EQ(t, 0x14131211, bi.framebuffer.height);
+	EXPECT_EQ(t, 21, bi.framebuffer.bpp);
+	EXPECT_EQ(t, 0, memcmp(&colours, &bi.framebuffer.colours, sizeof(colours)));
+	mem[INFO + SCREEN_TYPE] = 0;
+	ASSERT_EQ(t, 0, multiboot1_parse(&bi, &b.reader, MEM_PA + INFO));
+	EXPECT_EQ(t, 0, bi.framebuffer.width);
 }
 
 KTEST(multiboot1, a_block_at_the_end_of_the_space_is_read)

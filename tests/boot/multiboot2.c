@@ -553,6 +553,53 @@ KTEST(multiboot2, what_the_screen_shows_is_believed_where_it_is_told)
 	EXPECT_EQ(t, BOOT_SCREEN_UNKNOWN, parse_screen(t, 21, 2)); /* too short to have a type */
 }
 
+/* The bytes of a framebuffer tag behind its header, each with its own value. */
+static void parse_pixels(struct ktest *t, size_t size, uint8_t type)
+{
+	struct blob b;
+	uint8_t *tag;
+
+	start(&b);
+	add_map(24, 1, some_map);
+	tag = add_tag(TAG_SCREEN, size);
+	for (size_t i = 0; i < size; i++)
+		tag[i] = (uint8_t)(i + 1);
+	tag[21] = type;
+	finish();
+	EXPECT_EQ(t, 0, multiboot2_parse(&bi, &b.reader, MEM_PA));
+	expect_sound(t, &b, &bi);
+}
+
+KTEST(multiboot2, a_framebuffer_with_colour_fields_is_passed_on_as_it_is)
+{
+	static const struct boot_colours colours = { 25, 26, 27, 28, 29, 30 };
+
+	for (size_t size = 30; size < 40; size++) {
+		parse_pixels(t, size, 1);
+		EXPECT_EQ(t, 0x0807060504030201, bi.framebuffer.pa);
+		EXPECT_EQ(t, 0x0c0b0a09, bi.framebuffer.pitch);
+		EXPECT_EQ(t, 0x100f0e0d, bi.framebuffer.width);
+		EXPECT_EQ(t, 0x14131211, bi.framebuffer.height);
+		EXPECT_EQ(t, 21, bi.framebuffer.bpp);
+		EXPECT_EQ(t, 0, memcmp(&colours, &bi.framebuffer.colours, sizeof(colours)));
+	}
+}
+
+KTEST(multiboot2, a_framebuffer_of_another_type_or_cut_short_is_none)
+{
+	static const uint8_t others[] = { 0, 2, 3, 255 };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(others); i++) {
+		parse_pixels(t, 40, others[i]);
+		EXPECT_EQ(t, 0, bi.framebuffer.width);
+	}
+	for (size_t size = 22; size < 30; size++) {
+		parse_pixels(t, size, 1);
+		EXPECT_EQ(t, BOOT_SCREEN_GRAPHICS, bi.screen);
+		EXPECT_EQ(t, 0, bi.framebuffer.width);
+	}
+}
+
 KTEST(multiboot2, the_whole_block_is_kept)
 {
 	struct blob b;

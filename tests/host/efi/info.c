@@ -24,19 +24,14 @@ static const struct mem_region map[] = {
 
 static const uint8_t efi_bytes[2 * 48] = { 1, 2, 3 };
 
-static const struct mb2_framebuffer fb = {
+static const struct mb2_tag_framebuffer fb = {
 	.pa = 0xC0000000,
 	.pitch = 5120,
 	.width = 1280,
 	.height = 800,
 	.bpp = 32,
-	.kind = MB2_FRAMEBUFFER_RGB,
-	.red_pos = 16,
-	.red_size = 8,
-	.green_pos = 8,
-	.green_size = 8,
-	.blue_pos = 0,
-	.blue_size = 8,
+	.type = BOOT_FRAMEBUFFER_RGB,
+	.colours = { 16, 8, 8, 8, 0, 8 },
 };
 
 /* All there is, in a block of @size bytes that ends where its buffer does; bytes of the result. */
@@ -81,6 +76,8 @@ KTEST(efi_info, the_kernels_parser_reads_back_what_was_written)
 	for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
 		expect_region(t, &bi, i, map[i].start, map[i].size, map[i].type);
 	EXPECT_NE(t, 0, bi.acpi_rsdp);
+	EXPECT_EQ(t, 0xC0000000, bi.framebuffer.pa);
+	EXPECT_EQ(t, 0, memcmp(&fb.colours, &bi.framebuffer.colours, sizeof(fb.colours)));
 	expect_kept(t, &bi, "boot information", BLOCK_PA, size);
 	expect_sound(t, &b, &bi);
 }
