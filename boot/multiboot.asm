@@ -8,6 +8,9 @@
 ;
 ; STATE.  EAX = the loader's magic, EBX = physical address of its information block.
 ;
+; No framebuffer is asked for: GRUB would give up the text mode of a BIOS machine for one.  On UEFI
+; it passes on the firmware's all the same.
+;
 ; NOT HERE.  Reading the information block: multiboot1.c, multiboot2.c, once paging is on.
 ;
 ; SOURCES.  Multiboot Specification 0.6.96, section 3; Multiboot2 Specification 2.0, section 3.

@@ -8,14 +8,17 @@
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
+/* A cell, and the lines of it, from FONT_TOP on, that a glyph has: the others are blank. */
 #define FONT_WIDTH  8u /* pixels */
 #define FONT_HEIGHT 16u
+#define FONT_TOP    2u
+#define FONT_LINES  13u
 
 /**
- * font_line - line @y, 0..FONT_HEIGHT - 1 from the top, of the cell that shows @c.
+ * font_glyph - the glyph of @c: FONT_LINES bytes, a bit a pixel, the leftmost the highest.
  *
- * Return:  a bit a pixel, the leftmost the highest; a box for what is no ASCII character.
+ * Return:  never NULL: a box for what is no ASCII character.
  */
-QAPI uint8_t font_line(uint8_t c, unsigned int y);
+QAPI const uint8_t *font_glyph(uint8_t c);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * framebuffer.c - pixels in memory as a console.
  *
- * THEORY.  A character is a cell of 8 by 16 pixels, each on or off.  A line of a cell is two patterns
- * of four pixels; what is stored for each of the 16 patterns is worked out once, from the colour
- * fields.  Four pixels of n bytes are n words, so a line takes 2 * n stores, whatever the format:
+ * THEORY.  A character is a cell of 8 by 16 pixels, each on or off.  A line of a cell is two
+ * patterns of four pixels; what is stored for each of the 16 patterns is worked out once, from the
+ * colour fields.  Four pixels of n bytes are n words, so a line takes 2 * n stores, whatever the
+ * format:
  *
  *	font  . # # .  . . # .    pattern[6], pattern[2]
  *	            |        |
@@ -14,8 +15,11 @@
  *
  * STATE.  struct framebuffer_screen; one is the console's, tests have their own.
  *
- * INVARIANTS.  F1: cells that fit are drawn on, no byte beyond map_size; map_size is within what the
- * loader described, which framebuffer_refusal() checked without a sum that could wrap.
+ * INVARIANTS.  F1: the pixels of a cell are the glyph of what shown has there, the cursor's line
+ * apart, so it is enough to draw the lines in which two glyphs differ; at first all are black and
+ * shown has no character, which makes every cell be drawn.  F2: no byte beyond map_size is drawn
+ * on; that is within what the loader described, which framebuffer_refusal() checked without a sum
+ * that could wrap.
  *
  * CONTEXT.  Any; framebuffer_console_init() boot, once.
  *
@@ -45,7 +49,7 @@ struct word {
 
 static struct framebuffer_screen screen;
 
-/* ---- what the loader said --------------------------------------------------------------------- */
+/* ---- what the loader said ------------------------------------------------------------------- */
 
 /* Bytes of a pixel, or 0. */
 static unsigned int pixel_size(const struct boot_framebuffer *fb)
@@ -97,7 +101,7 @@ QAPI void framebuffer_plan(const struct boot_framebuffer *fb, struct framebuffer
 	plan->cells_size = 2 * plan->cols * plan->rows;
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------- */
+/* ---- drawing -------------------------------------------------------------------------------- */
 
 static void store(uint8_t *to, uint32_t bits)
 {
@@ -108,31 +112,55 @@ static void draw_line(const struct framebuffer_screen *s, uint8_t *to, uint8_t l
 {
 	const uint32_t *left = s->pattern[line >> PATTERN_BITS];
 	const uint32_t *right = s->pattern[line & PATTERN_MASK];
+	unsigned int n = s->pixel_size;
 
-	for (unsigned int i = 0; i < s->pixel_size; i++, to += sizeof(*left))
-		store(to, left[i]);
-	for (unsigned int i = 0; i < s->pixel_size; i++, to += sizeof(*right))
-		store(to, right[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		store(to + i * sizeof(*left), left[i]);
+		store(to + (n + i) * sizeof(*right), right[i]);
+	}
 }
 
-static void draw_cell(const struct framebuffer_screen *s, unsigned int cell, bool is_cursor)
+/* The first pixel of a cell. */
+static uint8_t *cell_at(const struct framebuffer_screen *s, unsigned int cell)
 {
 	unsigned int row = cell / s->term.cols, col = cell % s->term.cols;
-	uint8_t *to = s->pixels + row * FONT_HEIGHT * s->pitch + col * FONT_WIDTH * s->pixel_size;
-	uint8_t c = READ_ONCE(s->term.text[cell]);
 
-	for (unsigned int y = 0; y < FONT_HEIGHT; y++, to += s->pitch)
-		draw_line(s, to, is_cursor && y >= UNDERLINE_TOP ? ALL_ON : font_line(c, y));
+	return s->pixels + row * FONT_HEIGHT * s->pitch + col * FONT_WIDTH * s->pixel_size;
+}
+
+/* The lines in which two glyphs differ: half of them, in text. */
+static void draw_change(const struct framebuffer_screen *s, unsigned int cell)
+{
+	const uint8_t *now = font_glyph(s->term.text[cell]);
+	const uint8_t *was = font_glyph(s->term.shown[cell]);
+	uint8_t *to = cell_at(s, cell) + FONT_TOP * s->pitch;
+
+	for (unsigned int y = 0; y < FONT_LINES; y++, to += s->pitch)
+		if (now[y] != was[y])
+			draw_line(s, to, now[y]);
 }
 
 static QAPI void draw_pair(struct terminal *term, unsigned int cell)
 {
 	const struct framebuffer_screen *s = container_of(term, struct framebuffer_screen, term);
 
-	draw_cell(s, cell, false);
-	draw_cell(s, cell + 1, false);
+	draw_change(s, cell);
+	draw_change(s, cell + 1);
 }
 
+static void draw_cell(const struct framebuffer_screen *s, unsigned int cell, bool is_cursor)
+{
+	uint8_t lines[FONT_HEIGHT] = { 0 };
+	uint8_t *to = cell_at(s, cell);
+
+	memcpy(lines + FONT_TOP, font_glyph(s->term.text[cell]), FONT_LINES);
+	if (is_cursor)
+		memset(lines + UNDERLINE_TOP, ALL_ON, FONT_HEIGHT - UNDERLINE_TOP);
+	for (unsigned int y = 0; y < FONT_HEIGHT; y++, to += s->pitch)
+		draw_line(s, to, lines[y]);
+}
+
+/* The cell that had it is drawn as a whole: the underline is in no glyph. */
 static QAPI void move_cursor(struct terminal *term, unsigned int cell)
 {
 	struct framebuffer_screen *s = container_of(term, struct framebuffer_screen, term);
@@ -186,7 +214,7 @@ QAPI void framebuffer_screen_init(struct framebuffer_screen *s, const struct boo
 	terminal_init(&s->term);
 }
 
-/* ---- the console ------------------------------------------------------------------------------ */
+/* ---- the console ---------------------------------------------------------------------------- */
 
 static QAPI void console_write(struct console *c, const char *text, size_t n)
 {

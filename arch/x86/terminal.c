@@ -129,8 +129,8 @@ static void show(struct terminal *term)
 	for (unsigned int i = 0; i < nr_cells(term) / 2; i++) {
 		if (shown[i] == text[i])
 			continue;
-		shown[i] = text[i];
 		term->draw(term, 2 * i);
+		shown[i] = text[i];
 	}
 }
 

@@ -8,12 +8,14 @@
  * SOURCES.  Intel SDM vol. 3, sections 4.9 and 11.12.
  */
 #include <quarry/align.h>
+#include <quarry/asm/framebuffer.h>
 #include <quarry/asm/vga.h>
 #include <quarry/fixmap.h>
 #include <quarry/mm.h>
 #include <quarry/pgtable.h>
 #include <quarry/vmalloc.h>
 
+#include "../../arch/x86/font.h"
 #include "../../arch/x86/io.h"
 #include "../mm/helpers.h"
 
@@ -156,4 +158,15 @@ KTEST_NEEDS(memory_type, the_screen_is_write_combining_and_the_local_apic_uncach
 {
 	EXPECT_EQ(t, MEMORY_WC, type_of(fix_to_virt(FIX_VGA_TEXT)));
 	EXPECT_EQ(t, MEMORY_UC, type_of(fix_to_virt(FIX_LAPIC)));
+}
+
+KTEST_NEEDS(memory_type, a_framebuffer_is_write_combining_where_there_is_a_pat,
+	    .features = KTEST_PIXELS)
+{
+	const struct framebuffer_screen *s = framebuffer_console();
+	uintptr_t va = (uintptr_t)s->pixels & PAGE_MASK;
+	uintptr_t end = (uintptr_t)s->pixels + (size_t)s->pitch * s->term.rows * FONT_HEIGHT;
+
+	EXPECT_EQ(t, 0,
+		  nr_of_another_type(va, end, pte_supported & PTE_PWT ? MEMORY_WC : MEMORY_UC));
 }

@@ -12,6 +12,8 @@
 #include <quarry/port.h>
 #include <quarry/string.h>
 
+#include "../mm/helpers.h"
+
 #define MARK 0xA2C40000u
 
 /* ---- early_ioremap ------------------------------------------------------------------------- */
@@ -155,7 +157,7 @@ KTEST(probe, a_word_that_is_not_there_is_an_error_and_nothing_else)
 /* Exchange the page behind @va without telling the CPU, then flush, then read. */
 static void exchange(struct ktest *t, QAPI void (*flush)(uintptr_t va))
 {
-	uintptr_t va = ALIGN_UP(mm_layout.vmalloc_start, 1ul << pt_shift(1));
+	uintptr_t va = unmapped_range(PAGE_SIZE);
 	uint32_t *page[2] = { (uint32_t *)__get_free_page(GFP_KERNEL),
 			      (uint32_t *)__get_free_page(GFP_KERNEL) };
 	struct pt_walk w;

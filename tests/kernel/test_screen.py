@@ -3,7 +3,6 @@
 The screen is read where the device has it, by QEMU's pmemsave of the text window.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -15,19 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import run_qemu  # noqa: E402
+from screens import ask, folded  # noqa: E402
 
 KERNEL = str(run_qemu.BUILD / "x86-gcc/quarry.elf")
 SCREEN, COLS, ROWS = 0xB8000, 80, 25
 PATIENCE = 30       # seconds
-
-
-def ask(qmp, command, **arguments):
-    """The answer to one QMP command, whatever events come before it."""
-    request = {"execute": command, "arguments": arguments, "id": "asked"}
-    qmp.ours.sendall(json.dumps(request).encode() + b"\n")
-    said = next(m for m in qmp.messages(10, last=b'"id": "asked"') if m.get("id") == "asked")
-    assert "error" not in said, said
-    return said["return"]
 
 
 def rows(qmp, tmp_path):
@@ -47,12 +38,6 @@ def wait_for(qmp, tmp_path, line):
             return shown
         assert time.monotonic() < until, shown
         time.sleep(0.05)
-
-
-def folded(text):
-    """Lines of @text as a screen of 80 columns has them."""
-    for line in text.splitlines():
-        yield from [line[i:i + COLS].rstrip() for i in range(0, len(line), COLS)] or [""]
 
 
 @pytest.fixture(name="console")
@@ -89,7 +74,7 @@ def halted_fixture(monkeypatch):
 def test_the_screen_shows_the_last_lines_of_the_serial_line(console, tmp_path, boot, machine):
     c = console(boot=boot, machine=machine)
     assert "console: text screen at 0xb8000" in c.greeting
-    said = [*folded(c.greeting[c.greeting.index("Quarry:"):].rstrip("\n")), "quarry>"]
+    said = [*folded(c.greeting[c.greeting.index("Quarry:"):].rstrip("\n"), COLS), "quarry>"]
     assert rows(c.qemu.qmp, tmp_path) == said[-ROWS:]
 
 
@@ -98,7 +83,7 @@ def test_the_monitor_answers_on_the_screen_and_clears_it(console, tmp_path):
     c.command("\x0c")                   # ^L
     assert rows(c.qemu.qmp, tmp_path)[:3] == ["quarry>", "quarry>", ""]
     answer = c.command("limits")
-    said = ["quarry>", "quarry> limits", *folded(answer.rstrip("\n")), "quarry>"]
+    said = ["quarry>", "quarry> limits", *folded(answer.rstrip("\n"), COLS), "quarry>"]
     assert [row for row in rows(c.qemu.qmp, tmp_path) if row] == said
 
 

@@ -78,6 +78,9 @@ static QAPI void unmake_vmalloc(void *va)
 	vfree(va);
 }
 
+/* Fewer bytes than one table maps, and more than there are guards before an area. */
+#define GUARDS (16 * PAGE_SIZE)
+
 /* ---- the shortage ----------------------------------------------------------------------- */
 
 /* Is there a table of level 0 for @va? */
@@ -117,6 +120,20 @@ static unsigned long nr_mapped(void)
 	return nr;
 }
 
+/* Where what is mapped below @untabled ends: an area can start there, a guard or two behind. */
+static uintptr_t unused_up_to(uintptr_t untabled)
+{
+	uintptr_t start = mm_layout.vmalloc_start;
+	struct pt_walk w;
+
+	for (uintptr_t va = start; va < untabled; va += PAGE_SIZE) {
+		pgtable_walk(va, &w);
+		if (w.present)
+			start = va + PAGE_SIZE;
+	}
+	return start;
+}
+
 static size_t array_size(void)
 {
 	return area_size / PAGE_SIZE * sizeof(struct page *);
@@ -134,8 +151,8 @@ static bool setup(struct ktest *t)
 	vunmap(vmap(&one_page, 1, VM_MAP, PROT_KERNEL));
 	untabled = untabled_from();
 	EXPECT_NE(t, 0, untabled);
-	area_size =
-		untabled - ALIGN_DOWN(mm_layout.vmalloc_start, PAGE_SIZE) + NR_MISSING * TABLE_SPAN;
+	area_size = untabled - ALIGN_DOWN(unused_up_to(untabled), PAGE_SIZE) +
+		    NR_MISSING * TABLE_SPAN - GUARDS;
 	same_page = untabled ? alloc_pages_exact(array_size(), GFP_KERNEL) : NULL;
 	EXPECT_NE(t, NULL, same_page);
 	for (unsigned long i = 0; same_page && i < area_size / PAGE_SIZE; i++)

@@ -13,8 +13,10 @@
  */
 #include "helpers.h"
 
+#include <quarry/align.h>
 #include <quarry/config.h>
 #include <quarry/kernel.h>
+#include <quarry/pgtable.h>
 #include <quarry/port.h>
 #include <quarry/string.h>
 
@@ -335,4 +337,21 @@ QAPI unsigned int capture_count(const struct capture *c, const char *what)
 	for (const char *p = strstr(c->text, what); p; p = strstr(p + 1, what))
 		nr++;
 	return nr;
+}
+
+/* ---- addresses ---------------------------------------------------------------------------- */
+
+QAPI uintptr_t unmapped_range(size_t size)
+{
+	uintptr_t span = 1ul << pt_shift(1), start = ALIGN_UP(mm_layout.vmalloc_start, span);
+	uintptr_t va = start;
+	struct pt_walk w;
+
+	while (va < start + size && start + size <= mm_layout.vmalloc_end) {
+		pgtable_walk(va, &w);
+		va += PAGE_SIZE;
+		if (w.present)
+			va = start = start + span;
+	}
+	return va == start + size ? start : 0;
 }

@@ -111,4 +111,10 @@ QAPI struct capture *capture_begin(void);
 QAPI void capture_end(struct capture *c);
 QAPI unsigned int capture_count(const struct capture *c, const char *what);
 
+/*
+ * Where nothing is mapped in the vmalloc range: the lowest @size bytes from the start of what one
+ * table maps; 0: nowhere.
+ */
+QAPI uintptr_t unmapped_range(size_t size);
+
 #endif

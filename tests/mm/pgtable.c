@@ -246,7 +246,7 @@ KTEST_NEEDS(pgtable, the_direct_map_is_global, .features = KTEST_PGE)
 /* Addresses that nobody uses, under one entry of the top-level table. */
 static uintptr_t test_va(void)
 {
-	return ALIGN_UP(mm_layout.vmalloc_start, LARGE_SIZE);
+	return unmapped_range(LARGE_SIZE);
 }
 
 KTEST(pgtable, a_mapped_page_shows_the_memory_behind_it_until_it_is_unmapped)

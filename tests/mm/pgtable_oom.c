@@ -151,7 +151,7 @@ KTEST_NEEDS(pgtable, scattered_pages_are_mapped_side_by_side_and_handed_back_in_
 	    .ram_mib = 12)
 {
 	uintptr_t span = 1ul << pt_shift(1);
-	uintptr_t va = ALIGN_UP(mm_layout.vmalloc_start, span) + span - 2 * PAGE_SIZE;
+	uintptr_t va = unmapped_range(2 * span) + span - 2 * PAGE_SIZE;
 	struct page *pages[NR_SCATTERED];
 	LIST_HEAD(back);
 	struct pt_walk w;

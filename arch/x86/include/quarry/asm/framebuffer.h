@@ -1,6 +1,6 @@
 /*
  * Layer: port
- * framebuffer.h - pixels in memory as a console: judged and drawn by the port, mapped by the kernel.
+ * framebuffer.h - pixels in memory as a console: drawn by the port, mapped by the kernel.
  */
 #ifndef QUARRY_ASM_FRAMEBUFFER_H
 #define QUARRY_ASM_FRAMEBUFFER_H
@@ -69,7 +69,9 @@ QAPI void framebuffer_screen_init(struct framebuffer_screen *s, const struct boo
 QAPI void framebuffer_console_init(const struct boot_framebuffer *fb, void *pixels, void *cells);
 
 /**
- * framebuffer_console - the console's screen; NULL when there is none.
+ * framebuffer_console - the console's screen.
+ *
+ * Return: NULL when there is none.
  */
 QAPI struct framebuffer_screen *framebuffer_console(void);
 

@@ -20,7 +20,7 @@ struct terminal {
 	uint8_t *text;           /* cols * rows characters, 2-aligned */
 	uint8_t *shown;          /* as many: what the device holds */
 
-	/* The device's: show cells @cell, which is even, and @cell + 1, as text has them. */
+	/* The device's: show cells @cell, which is even, and @cell + 1: from shown to text. */
 	QAPI void (*draw)(struct terminal *term, unsigned int cell);
 	/* Set the cursor on @cell; NULL when there is none. */
 	QAPI void (*cursor)(struct terminal *term, unsigned int cell);
