@@ -195,7 +195,11 @@ KTEST(framebuffer, what_has_no_glyph_is_a_box_and_no_two_characters_look_alike)
 KTEST(framebuffer, scrolling_moves_the_pixels_and_the_cursor_leaves_none_behind)
 {
 	start(t, &formats[2]);
-	put(&s, "one\ntwo\nthree\nfour\b\b\b \n>");
+	put(&s, "one\n");
+	put(&s, "two\nthree");
+	put(&s, "\nfour");
+	put(&s, "\b\b\b ");
+	put(&s, "\n>");
 	EXPECT_EQ(t, 0, memcmp(cells, "three     ", COLS));
 	EXPECT_EQ(t, 0, memcmp(cells + COLS, "f ur      ", COLS));
 	EXPECT_EQ(t, 0, nr_wrong_anywhere(&s, formats[2].grey));
