@@ -360,7 +360,7 @@ static void give_range(void *p, struct page *page)
 		vfree(p);
 }
 
-KTEST_NEEDS(vmalloc, one_area_may_take_the_whole_range, .ram_mib = 30)
+KTEST_NEEDS(vmalloc, one_area_may_take_the_whole_range, .lowmem_mib = 30)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
 	struct capture *c;
