@@ -4,11 +4,17 @@
  * THEORY.  A plug is an area that maps nothing: it takes most of the vmalloc range, so that what is
  * left can be filled with areas of a page on any machine.
  *
- * STATE.  The areas that fill it.
+ * Another CPU's flush is a flag that a wait clears; what another CPU may see of ours is looked at
+ * between any two instructions.
+ *
+ * STATE.  The areas that fill it; what was seen of a flush.
  */
 #include "../../../mm/vmalloc.h"
 
 #include <quarry/align.h>
+#include <quarry/asm/restart.h>
+#include <quarry/env.h>
+#include <quarry/env_hooks.h>
 #include <quarry/ktest.h>
 #include <quarry/mm.h>
 #include <quarry/sizes.h>
@@ -203,4 +209,79 @@ KTEST_NEEDS(vmalloc_space, addresses_that_wait_are_bounded_although_no_page_does
 	}
 	EXPECT_LE(t, bound, most);
 	EXPECT_EQ(t, !flushes_at_once(), most > 0 && nr_flushes > 0);
+}
+
+/* ---- the flush and other CPUs --------------------------------------------------------------- */
+
+#define MAX_NTH 5000u /* more instructions than a flush of one area has */
+
+static struct {
+	const void *va;
+	unsigned int nr_waits, nr_taken, nr_wrong;
+} seen;
+
+static QAPI bool end_the_others_flush(unsigned int ms)
+{
+	if (++seen.nr_waits == 3)
+		vm_flushing = false;
+	return ms > 0;
+}
+
+KTEST(vmalloc_flush, who_needs_a_flush_waits_for_one_that_is_under_way)
+{
+	static const struct env_hooks hooks = { .wait_for_memory = end_the_others_flush };
+	void *p;
+
+	for (unsigned int nr_lazy = 0; nr_lazy < 2; nr_lazy++) {
+		vm_unmap_aliases();
+		p = nr_lazy ? vmalloc(1) : NULL;
+		vfree(p);
+		seen.nr_waits = 0;
+		env_set_hooks(&hooks);
+		vm_flushing = true;
+		vm_unmap_aliases();
+		env_set_hooks(NULL);
+		EXPECT_EQ(t, 3, seen.nr_waits);
+		EXPECT_FALSE(t, vm_flushing);
+		EXPECT_EQ(t, 0, count().nr_lazy_areas);
+		vm_flushing = false;
+	}
+}
+
+/* What has left the list and still has its addresses is said to be under way. */
+static QAPI void look_at_flush(void)
+{
+	struct vm_area area;
+	bool there = vm_area_copy((uintptr_t)seen.va, &area) &&
+		     area.range.start == (uintptr_t)seen.va;
+	bool taken = there && !area.lazy;
+
+	seen.nr_taken += taken;
+	seen.nr_wrong += taken && !vm_flushing;
+	seen.nr_wrong += there && area.lazy && vm_flushing;
+}
+
+KTEST(vmalloc_flush, one_that_is_under_way_is_seen_until_its_addresses_are_free)
+{
+	unsigned int nth = 0;
+	bool hit = true;
+
+	if (flushes_at_once())
+		return;
+	vm_unmap_aliases();
+	seen.nr_taken = seen.nr_wrong = 0;
+	while (hit && !t->nr_failed && ++nth < MAX_NTH) {
+		void *p = vmalloc(1);
+
+		ASSERT_NE(t, NULL, p);
+		seen.va = p;
+		vfree(p);
+		restart_step_anywhere((const void *)vm_unmap_aliases, 0, 0, nth, &hit,
+				      look_at_flush);
+		EXPECT_FALSE(t, vm_flushing);
+		EXPECT_EQ(t, 0, count().nr_lazy_areas);
+	}
+	EXPECT_FALSE(t, hit);
+	EXPECT_EQ(t, 0, seen.nr_wrong);
+	EXPECT_GE(t, 20, seen.nr_taken);
 }
