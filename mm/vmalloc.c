@@ -444,7 +444,8 @@ static size_t fill(struct vm_area *area, gfp_t gfp, uint32_t prot)
 
 static struct vm_area *alloc_area(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 {
-	const gfp_t for_pages = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
+	/* What can be written is zeroed where it is mapped: by the caller, and in one piece. */
+	const gfp_t for_pages = (prot & PROT_WRITE ? gfp & ~__GFP_ZERO : gfp) | __GFP_NOWARN;
 	struct vm_area *area = vm_area_get(ALIGN_UP(size, PAGE_SIZE), VM_ALLOC, caller);
 
 	if (!area) {
@@ -475,7 +476,7 @@ static void *alloc_at(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 	area = alloc_area(size, gfp, prot, caller);
 	if (!area)
 		return NULL;
-	if (gfp & __GFP_ZERO)
+	if ((gfp & __GFP_ZERO) && (prot & PROT_WRITE))
 		memset(area_va(area), 0, area->size);
 	return area_va(area);
 }

@@ -252,8 +252,8 @@ KTEST(vmalloc_flush, who_needs_a_flush_waits_for_one_that_is_under_way)
 static QAPI void look_at_flush(void)
 {
 	struct vm_area area;
-	bool there = vm_area_copy((uintptr_t)seen.va, &area) &&
-		     area.range.start == (uintptr_t)seen.va;
+	bool there =
+		vm_area_copy((uintptr_t)seen.va, &area) && area.range.start == (uintptr_t)seen.va;
 	bool taken = there && !area.lazy;
 
 	seen.nr_taken += taken;
