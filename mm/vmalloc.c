@@ -129,11 +129,12 @@ __noinline QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, co
 	return NULL;
 }
 
-/* Its addresses, and the descriptor. */
-static void release(struct vm_area *area)
+/* Its addresses, and the descriptor; @nr_living: 1, if it was not freed before. */
+static void release(struct vm_area *area, unsigned int nr_living)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
 
+	counts.nr_areas -= nr_living;
 	va_range_release(&space, &area->range);
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	kfree(area);
@@ -141,11 +142,7 @@ static void release(struct vm_area *area)
 
 QAPI void vm_area_put(struct vm_area *area)
 {
-	unsigned long flags = spin_lock_irqsave(&vmap_lock);
-
-	counts.nr_areas--;
-	spin_unlock_irqrestore(&vmap_lock, flags);
-	release(area);
+	release(area, 1);
 }
 
 static void *area_va(const struct vm_area *area)
@@ -238,7 +235,7 @@ static void flush_lazy(void)
 	/* No CPU knows them any more. */
 	free_pages_list(&pages);
 	list_for_each_entry_safe(area, next, &areas, link)
-		release(area);
+		release(area, 0);
 	flags = spin_lock_irqsave(&vmap_lock);
 	vm_flushing = false;
 	spin_unlock_irqrestore(&vmap_lock, flags);
@@ -315,7 +312,7 @@ static void retire_now(struct vm_area *area)
 	unmap(area, &pages);
 	tlb_flush_range(area->range.start, area->range.end);
 	free_pages_list(&pages);
-	release(area);
+	release(area, 0);
 }
 
 /* Is a flush due? */
@@ -608,9 +605,22 @@ QAPI void vm_state_get(struct vm_state *s)
 
 /* ---- the beginning ---------------------------------------------------------------------- */
 
+/* Pages of all areas that were freed and not released. */
+static unsigned long nr_waiting(void)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	unsigned long nr = counts.nr_lazy_pages;
+	const struct vm_area *area;
+
+	list_for_each_entry(area, &unfinished, link)
+		nr += area->nr_pages;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	return nr;
+}
+
 static QAPI unsigned long shrink_lazy(struct shrinker *s, unsigned long nr, gfp_t gfp)
 {
-	unsigned long nr_before = READ_ONCE(counts.nr_lazy_pages);
+	unsigned long nr_before = nr_waiting();
 
 	(void)s;
 	(void)nr;

@@ -10,6 +10,7 @@
  * STATE.  The areas that fill it; what was seen of a flush.
  */
 #include "../../../mm/vmalloc.h"
+#include "../../../mm/internal.h"
 
 #include <quarry/align.h>
 #include <quarry/asm/restart.h>
@@ -216,6 +217,7 @@ KTEST_NEEDS(vmalloc_space, addresses_that_wait_are_bounded_although_no_page_does
 #define MAX_NTH 5000u /* more instructions than a flush of one area has */
 
 static struct {
+	struct vm_area *area;
 	const void *va;
 	unsigned int nr_waits, nr_taken, nr_wrong;
 } seen;
@@ -284,4 +286,55 @@ KTEST(vmalloc_flush, one_that_is_under_way_is_seen_until_its_addresses_are_free)
 	EXPECT_FALSE(t, hit);
 	EXPECT_EQ(t, 0, seen.nr_wrong);
 	EXPECT_GE(t, 20, seen.nr_taken);
+}
+
+/* Areas that were not freed, one by one; as many as the count says? */
+static QAPI void count_areas(void)
+{
+	uintptr_t va = mm_layout.vmalloc_start;
+	unsigned long nr = 0;
+	struct vm_area area;
+
+	for (; vm_area_copy(va, &area); va = area.range.grip_end)
+		nr += !area.freed;
+	seen.nr_wrong += nr != count().nr_areas;
+}
+
+static __noinline QAPI void put_area(void)
+{
+	vm_area_put(seen.area);
+}
+
+KTEST(vmalloc_space, an_area_and_its_count_go_at_one_moment)
+{
+	unsigned int nth = 0;
+	bool hit = true;
+
+	seen.nr_wrong = 0;
+	while (hit && !t->nr_failed && ++nth < MAX_NTH) {
+		seen.area = vm_area_get(PAGE_SIZE, VM_MAP, NULL);
+		ASSERT_NE(t, NULL, seen.area);
+		restart_step_anywhere((const void *)put_area, 0, 0, nth, &hit, count_areas);
+		EXPECT_EQ(t, 0, seen.nr_wrong);
+	}
+	EXPECT_FALSE(t, hit);
+	EXPECT_GE(t, 10, nth);
+}
+
+/* ---- reclaim -------------------------------------------------------------------------------- */
+
+KTEST(vmalloc_reclaim, pages_freed_where_sleeping_is_forbidden_count_as_reclaimed)
+{
+	const unsigned long nr = 64;
+	unsigned long flags;
+	void *p;
+
+	p = vmalloc(nr * PAGE_SIZE);
+	ASSERT_NE(t, NULL, p);
+	mm_quiesce();
+	flags = irq_save();
+	vfree(p);
+	irq_restore(flags);
+	EXPECT_GE(t, nr, reclaim_round(1, GFP_KERNEL));
+	EXPECT_EQ(t, 0, count().nr_lazy_pages);
 }
