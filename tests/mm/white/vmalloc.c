@@ -321,6 +321,53 @@ KTEST(vmalloc_space, an_area_and_its_count_go_at_one_moment)
 	EXPECT_GE(t, 10, nth);
 }
 
+/* ---- interrupts --------------------------------------------------------------------------- */
+
+static __noinline QAPI uint32_t take_free_and_flush(void)
+{
+	void *p = vmalloc(1);
+
+	vfree(p);
+	vm_unmap_aliases();
+	return p != NULL;
+}
+
+static QAPI void free_in_interrupt(void)
+{
+	vfree(seen.va);
+}
+
+/* Every instruction in some run or other: each run looks at some, from another one on. */
+KTEST(vmalloc_space, an_interrupt_anywhere_may_vfree)
+{
+	struct vm_counts before, after;
+	unsigned int nth = 0;
+	bool hit = true;
+
+	vm_unmap_aliases();
+	before = count();
+	while (hit && !t->nr_failed && nth < MAX_NTH) {
+		void *p = vmalloc(2 * PAGE_SIZE);
+
+		ASSERT_NE(t, NULL, p);
+		seen.va = p;
+		nth += 1 + (unsigned int)ktest_random_below(t, 32);
+		EXPECT_EQ(t, 1,
+			  restart_step_anywhere((const void *)take_free_and_flush, 0, 0, nth, &hit,
+						free_in_interrupt));
+		if (!hit)
+			vfree(p);
+		vm_unmap_aliases();
+		after = count();
+		EXPECT_EQ(t, before.nr_areas, after.nr_areas);
+		EXPECT_EQ(t, before.nr_pages, after.nr_pages);
+		EXPECT_EQ(t, before.used_bytes, after.used_bytes);
+		EXPECT_EQ(t, 0, after.nr_lazy_areas + after.nr_lazy_pages + after.lazy_bytes);
+	}
+	EXPECT_FALSE(t, hit);
+	EXPECT_EQ(t, 0, vmalloc_check());
+}
+
 /* ---- reclaim -------------------------------------------------------------------------------- */
 
 KTEST(vmalloc_reclaim, pages_freed_where_sleeping_is_forbidden_count_as_reclaimed)
