@@ -21,6 +21,7 @@
 #include <quarry/sizes.h>
 
 #include "../helpers.h"
+#include "../whatis.h"
 
 #define LEFT    (1 * MiB)                /* what the plug leaves */
 #define NR_FILL (LEFT / (2 * PAGE_SIZE)) /* areas of a page, each with its guard */
@@ -190,6 +191,28 @@ KTEST(vmalloc_space, freed_neighbours_wait_as_one_area_unless_each_is_flushed_at
 	}
 	vm_unmap_aliases();
 	EXPECT_EQ(t, 0, count().lazy_bytes);
+}
+
+KTEST(vmalloc_space, freed_neighbours_of_two_kinds_are_said_to_be_several)
+{
+	char *p, *device;
+
+	vm_unmap_aliases();
+	p = vmalloc(1);
+	device = ioremap(DEVICE, PAGE_SIZE);
+	ASSERT_TRUE(t, p && device == p + 2 * PAGE_SIZE);
+	vfree(p);
+	whatis(t, (uintptr_t)p);
+	EXPECT_TRUE(t, flushes_at_once() || begins("area kind=vmalloc "));
+	iounmap(device);
+	whatis(t, (uintptr_t)device);
+	if (flushes_at_once()) {
+		EXPECT_FALSE(t, begins("area "));
+		return;
+	}
+	EXPECT_TRUE(t, begins("area kind=several "));
+	EXPECT_EQ(t, 3 * PAGE_SIZE, number(" size="));
+	EXPECT_TRUE(t, strstr(text, " state=freed by=several\n"));
 }
 
 KTEST_NEEDS(vmalloc_space, addresses_that_wait_are_bounded_although_no_page_does, .ram_mib = 30)
