@@ -184,6 +184,21 @@ KTEST(vmalloc, vzalloc_gives_zeroes_although_its_pages_were_dirty)
 	vfree(p);
 }
 
+KTEST(vmalloc, an_area_that_may_only_be_read_can_be_zeroes)
+{
+	const size_t size = NR_PAGES * PAGE_SIZE;
+	void *p = vmalloc(size);
+
+	ASSERT_NE(t, NULL, p);
+	memset(p, 0xA7, size);
+	vfree(p);
+	vm_unmap_aliases();
+	p = __vmalloc(size, T_GFP(t, GFP_KERNEL | __GFP_ZERO), PROT_KERNEL_RO);
+	ASSERT_NE(t, NULL, p);
+	EXPECT_TRUE(t, is_zero(p, size));
+	vfree(p);
+}
+
 KTEST(vmalloc, an_area_that_may_only_be_read_cannot_be_written)
 {
 	unsigned long val;
