@@ -15,8 +15,8 @@
  *
  * LOCKING.  leaks_lock, a leaf, guards the mark and who has the groups.  Pages are looked at
  * without a lock, so the cache that one names is searched for before it is believed; areas are
- * copied one at a time, a cache is summed up under its lock.  So a report
- * is exact if nobody takes or gives meanwhile; otherwise each of its lines was true at some moment.
+ * copied one at a time, a cache is summed up under its lock.  So a report is exact if nobody takes
+ * or gives meanwhile; otherwise each of its lines was true at some moment.
  *
  * CONTEXT.  A thread that may sleep.
  *
@@ -32,6 +32,7 @@
 #include <quarry/string.h>
 #include <quarry/vmalloc.h>
 
+#include "../dma.h"
 #include "../internal.h"
 #include "../slab.h"
 #include "../vmalloc.h"
@@ -262,7 +263,10 @@ static void walk_areas(struct sums *s)
 	}
 }
 
-/* The library's own note of an area or of a slab: what it describes is reported, or is no leak. */
+/*
+ * The library's own note of an area, of a slab or, if pages have owners, of DMA memory: what it
+ * describes is reported, or is no leak.
+ */
 static bool is_note(const void *caller)
 {
 	uintptr_t va = (uintptr_t)caller;
@@ -270,7 +274,8 @@ static bool is_note(const void *caller)
 
 	if (!ksym_lookup(va, &offset, NULL))
 		return false;
-	return va - offset == (uintptr_t)vm_area_get || va - offset == (uintptr_t)cache_grow;
+	return va - offset == (uintptr_t)vm_area_get || va - offset == (uintptr_t)cache_grow ||
+	       (page_owners && va - offset == (uintptr_t)dma_mem_get);
 }
 
 /* One that somebody has, taken since the mark. */
