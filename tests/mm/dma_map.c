@@ -265,7 +265,7 @@ KTEST_NEEDS(dma_map, without_memory_for_a_copy_there_is_no_mapping, .ram_mib = 1
 	__free_page(page);
 }
 
-/* The start of @size bytes of RAM beyond REACH, whose ever they are; NULL: there is a hole in all. */
+/* @size bytes of RAM beyond REACH without a hole, whoever has them; NULL: there are none. */
 static struct page *far_ram(size_t size)
 {
 	for (unsigned int i = 0; i < memblock.memory.nr; i++) {

@@ -367,7 +367,7 @@ KTEST(page_owner, pages_that_are_not_recorded_are_said_to_be_unknown)
 	}
 }
 
-/* As another CPU sees the page of a slab that is being made: what is no cache yet is not followed. */
+/* As another CPU sees a slab that is being made: what is no cache yet is not followed. */
 KTEST_OWNER(leaks, a_page_that_becomes_a_slab_meanwhile_is_counted_and_its_cache_not_believed)
 {
 	struct page *page;
