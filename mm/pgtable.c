@@ -397,6 +397,11 @@ QAPI int pgtable_unmap(uintptr_t va, size_t size)
 
 /* ---- single pages ----------------------------------------------------------------------- */
 
+static __cold __noreturn void bad_page_to_map(const struct page *page)
+{
+	panic("pgtable_map_pages: %p is no struct page", (const void *)page);
+}
+
 /* The same for pages that lie anywhere. */
 static void map_pages(pte_t *slot, struct page *const *pages, unsigned long nr, pte_t zero)
 {
@@ -406,6 +411,8 @@ static void map_pages(pte_t *slot, struct page *const *pages, unsigned long nr, 
 		struct page *page = *pages;
 		pte_t pte = pte_advance(zero, page_to_pfn(page));
 
+		if (unlikely(page < mem_map || page >= mem_map + max_pfn))
+			bad_page_to_map(page);
 		/* Pages taken together are neighbours. */
 		do {
 			BUG_ON(!pte_is_none(pte_read(slot)));

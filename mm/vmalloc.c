@@ -33,8 +33,8 @@
  *       has references;
  *   A2  a lazy area maps nothing, and no two are neighbours; its pages are on the list, with
  *       references;
- *   A3  nr_lazy_pages and lazy_bytes are the sums over the two lists, and nr_pages that over the
- *       living VM_ALLOC areas.
+ *   A3  nr_lazy_pages and lazy_bytes are the sums over the two lists, used_bytes is that over all
+ *       areas, and nr_pages that over the living VM_ALLOC areas.
  *
  * LOCKING.  vmap_lock, irq-safe, a leaf, guards the space, the lists and the counts.  What an area
  * maps is its owner's alone; a freed area belongs to whoever took it from its list.
@@ -96,6 +96,7 @@ static int reserve(struct vm_area *area)
 	if (!err) {
 		counts.nr_areas++;
 		counts.nr_pages += area->nr_pages;
+		counts.used_bytes += area->range.grip_end - area->range.start;
 	}
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	return err;
@@ -135,6 +136,7 @@ static void release(struct vm_area *area, unsigned int nr_living)
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
 
 	counts.nr_areas -= nr_living;
+	counts.used_bytes -= area->range.grip_end - area->range.start;
 	va_range_release(&space, &area->range);
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	kfree(area);
@@ -589,12 +591,9 @@ QAPI pfn_t vmalloc_to_pfn(const void *va)
 QAPI void vm_count(struct vm_counts *c)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
-	const struct va_range *r;
 
 	*c = counts;
 	c->largest = va_space_largest_hole(&space, PAGE_SIZE);
-	for (r = va_range_first(&space); r; r = va_range_next(r))
-		c->used_bytes += r->grip_end - r->start;
 	spin_unlock_irqrestore(&vmap_lock, flags);
 }
 
