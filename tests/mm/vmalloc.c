@@ -7,7 +7,7 @@
  *
  * STATE.  One buffer for areas.
  */
-#include "helpers.h"
+#include "areas.h"
 
 #include <quarry/align.h>
 #include <quarry/asm/restart.h>
@@ -22,19 +22,6 @@
 
 #define NR_PAGES 20ul
 #define WORD(i)  (0x5EED0000u + (uint32_t)(i))
-
-static struct vm_counts count(void)
-{
-	struct vm_counts c;
-
-	vm_count(&c);
-	return c;
-}
-
-static bool flushes_at_once(void)
-{
-	return option_given("vmalloc_debug=1");
-}
 
 /* A word at the start and one at the end of each page. */
 static void mark(void *va, unsigned long nr_pages)

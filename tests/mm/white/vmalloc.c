@@ -20,7 +20,7 @@
 #include <quarry/mm.h>
 #include <quarry/sizes.h>
 
-#include "../helpers.h"
+#include "../areas.h"
 #include "../whatis.h"
 
 #define LEFT    (1 * MiB)                /* what the plug leaves */
@@ -29,19 +29,6 @@
 #define DEVICE  0xF0000000ull            /* no RAM on any machine */
 
 static void *areas[NR_FILL + NR_MORE];
-
-static struct vm_counts count(void)
-{
-	struct vm_counts c;
-
-	vm_count(&c);
-	return c;
-}
-
-static bool flushes_at_once(void)
-{
-	return option_given("vmalloc_debug=1");
-}
 
 static void *silent(size_t size)
 {
