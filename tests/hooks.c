@@ -58,12 +58,18 @@ static bool zones_have_memory(unsigned int wanted)
 	return true;
 }
 
+static bool in_direct_map(uintptr_t va)
+{
+	return va >= PAGE_OFFSET && va < mm_layout.high_memory;
+}
+
 static unsigned int features_here(void)
 {
 	unsigned int here = KTEST_KERNEL;
 
-	here |= pte_supported & PTE_LARGE ? KTEST_PSE : 0;
-	here |= pte_supported & PTE_GLOBAL ? KTEST_PGE : 0;
+	here |= pt_leaf_possible(1) ? KTEST_PSE : 0;
+	here |= pte_prot(pte_make(0, PROT_GLOBAL, 0)) & PROT_GLOBAL ? KTEST_PGE : 0;
+	here |= in_direct_map((uintptr_t)features_here) ? KTEST_IMAGE : 0;
 	here |= setup.may_take_long ? KTEST_LONG : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;

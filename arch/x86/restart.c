@@ -87,8 +87,8 @@ bool restart_debug_trap(struct trap_frame *f)
 	return true;
 }
 
-QAPI uint32_t restart_step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
-				bool *hit, QAPI void (*interruption)(void))
+QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+				 bool *hit, QAPI void (*interruption)(void))
 {
 	uint32_t result;
 

@@ -32,7 +32,8 @@
 #define KTEST_KERNEL     (1u << 4) /* a real kernel below, no process */
 #define KTEST_MULTIBOOT1 (1u << 5) /* the loader spoke multiboot1 */
 #define KTEST_MULTIBOOT2 (1u << 6) /* the loader spoke multiboot2 */
-#define KTEST_FEATURE_NR 7u
+#define KTEST_IMAGE      (1u << 7) /* the kernel's own text, data and stack are in the direct map */
+#define KTEST_FEATURE_NR 8u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {
