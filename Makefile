@@ -31,12 +31,14 @@ all: $(KERNEL)
 include lib/build.mk
 include boot/build.mk
 include arch/x86/build.mk
+include arch/hosted/build.mk
 include mm/build.mk
 include kernel/build.mk
 include tests/build.mk
 include tools/kernel.mk
 include tools/lib.mk
 include tests/host/build.mk
+include tools/hosted.mk
 include tools/build.mk
 include tools/check.mk
 

@@ -12,6 +12,7 @@ TIMEOUT ?= 60
 FILTER ?=
 LIST ?=
 GDB_ARGS ?=
+UNDER ?=
 
 run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
 machine-args = --kernel $(KERNEL) --mem "$(MEM)" --smp "$(SMP)" --machine "$(MACHINE)" \
@@ -34,6 +35,13 @@ setup:
 run: setup
 	$(build-kernel)
 	@$(run-qemu) run $(machine-args)
+
+# The same kernel as a process; the monitor reads standard input.
+.PHONY: hosted
+hosted: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
+	@$(UNDER) $(hosted-out)/quarry-$(VARIANT) -m $(MEM) $(addprefix -i ,$(MODULES)) $(APPEND)
 
 .PHONY: debug
 debug: setup
@@ -66,6 +74,7 @@ define help-text
 Verbs
   make run        boot under QEMU and leave you at the serial monitor; when standard input is not
                   a terminal, its lines are typed at the prompts, then poweroff
+  make hosted     the same kernel as a process, under the address and undefined sanitizers
   make test       host tests and the boot rows of tests/tests.cfg (6 minutes at most on 2 cores)
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
@@ -85,6 +94,10 @@ Machine (run, debug)
   GARBAGE=SEED    fill RAM with random bytes first
   TIMEOUT=$(TIMEOUT)      seconds of silence that are a hang, when standard input is no terminal
   GDB_ARGS="..."  more for gdb: make debug GDB_ARGS="-batch -ex 'info registers'"
+
+Process (hosted)
+  MEM, APPEND, MODULES as above; VARIANT=$(VARIANT) (tools/hosted.mk has the others)
+  UNDER="..."     a program to run it under: gdb --args, perf record
 
 Tests (test, test-long)
   FILTER=pattern  rows and host suites by name, or else tests inside the kernel
