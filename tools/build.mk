@@ -43,6 +43,13 @@ hosted: setup
 		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
 	@$(UNDER) $(hosted-out)/quarry-$(VARIANT) -m $(MEM) $(addprefix -i ,$(MODULES)) $(APPEND)
 
+# Lines and branches of mm/ and lib/ that the tests reach, as a process.
+.PHONY: coverage
+coverage: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(hosted-out)/quarry-m32-gcc-cov </dev/null >&2
+	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/coverage.py
+
 .PHONY: debug
 debug: setup
 	$(build-kernel)
@@ -78,6 +85,7 @@ Verbs
   make test       host tests and the boot rows of tests/tests.cfg (6 minutes at most on 2 cores)
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
+  make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these
