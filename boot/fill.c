@@ -295,6 +295,11 @@ QAPI void boot_add_basic_memory(struct bootinfo *bi, uint32_t lower_kib, uint32_
 		boot_add_region(bi, &upper);
 }
 
+QAPI void boot_set_screen(struct bootinfo *bi, uint8_t type)
+{
+	bi->screen = type == BOOT_FRAMEBUFFER_TEXT ? BOOT_SCREEN_TEXT : BOOT_SCREEN_GRAPHICS;
+}
+
 QAPI void boot_add_keep(struct bootinfo *bi, phys_addr_t start, phys_addr_t size, const char *name)
 {
 	if (size && bi->nr_keep < BOOT_KEEP_MAX)

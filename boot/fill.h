@@ -12,6 +12,9 @@
 /* Both protocols hand over 32-bit addresses: what starts below and ends above is a lie. */
 #define BOOT_ADDR_END 0x100000000ull
 
+/* Types of framebuffer: 0 and 1, with and without a palette, are graphics. */
+#define BOOT_FRAMEBUFFER_TEXT 2u
+
 /* A text without its NUL for this long is cut; multiboot1 gives texts no length. */
 #define BOOT_TEXT_MAX 65536u
 
@@ -73,6 +76,11 @@ QAPI void boot_add_region(struct bootinfo *bi, const struct mem_region *region);
  * boot_add_basic_memory - the map that two old numbers make: KiB from 0 and KiB from 1 MiB on.
  */
 QAPI void boot_add_basic_memory(struct bootinfo *bi, uint32_t lower_kib, uint32_t upper_kib);
+
+/**
+ * boot_set_screen - what the screen shows: the type of framebuffer that both protocols tell.
+ */
+QAPI void boot_set_screen(struct bootinfo *bi, uint8_t type);
 
 /**
  * boot_add_keep - a range of the loader's that nobody may write to.  Empty ones are left out.

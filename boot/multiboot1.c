@@ -37,8 +37,10 @@
 /* The end of the last field that @flags announce. */
 static size_t info_size(uint32_t flags)
 {
+	if (flags & MB1_HAS_FRAMEBUFFER)
+		return offsetof(struct mb1_info, framebuffer_type) + 1;
 	if (flags & MB1_HAS_LOADER)
-		return sizeof(struct mb1_info);
+		return offsetof(struct mb1_info, apm_table);
 	if (flags & MB1_HAS_MMAP)
 		return offsetof(struct mb1_info, drives_length);
 	if (flags & MB1_HAS_MODULES)
@@ -60,7 +62,10 @@ static int read_info(struct bootinfo *bi, struct boot_reader *r, phys_addr_t pa,
 		return err;
 	size = info_size(info->flags);
 	boot_add_keep(bi, pa, size, "boot information");
-	return boot_read(r, pa, info, size);
+	err = boot_read(r, pa, info, size);
+	if (!err && info->flags & MB1_HAS_FRAMEBUFFER)
+		boot_set_screen(bi, info->framebuffer_type);
+	return err;
 }
 
 /* The text at @pa, kept under @name.  At 0 lies the interrupt table: M5. */

@@ -15,6 +15,7 @@ enum mb1_flag {
 	MB1_HAS_MODULES = 1u << 3,
 	MB1_HAS_MMAP = 1u << 6,
 	MB1_HAS_LOADER = 1u << 9,
+	MB1_HAS_FRAMEBUFFER = 1u << 12,
 };
 
 struct mb1_info {
@@ -28,6 +29,11 @@ struct mb1_info {
 	uint32_t drives_length, drives_addr;
 	uint32_t config_table;
 	uint32_t boot_loader_name;
+	uint32_t apm_table;
+	uint32_t vbe[4];
+	uint32_t framebuffer_addr[2];
+	uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
+	uint8_t framebuffer_bpp, framebuffer_type;
 };
 
 struct mb1_module {
@@ -49,7 +55,8 @@ struct mb1_mmap_entry {
 /* Bytes of a map that are looked at: more than 40000 entries are no map. */
 #define MB1_MMAP_LENGTH_MAX 0x100000u
 
-static_assert(sizeof(struct mb1_info) == 68, "the block's fields up to boot_loader_name");
+static_assert(offsetof(struct mb1_info, apm_table) == 68, "fixed by the protocol");
+static_assert(offsetof(struct mb1_info, framebuffer_type) == 109, "fixed by the protocol");
 static_assert(sizeof(struct mb1_module) == 16, "fixed by the protocol");
 static_assert(sizeof(struct mb1_mmap_entry) == 4 + MB1_MMAP_SIZE_MIN, "fixed by the protocol");
 

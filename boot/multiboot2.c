@@ -148,6 +148,21 @@ static int on_acpi(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *ta
 	return 0;
 }
 
+/* A tag too short to have a type says nothing. */
+static int on_framebuffer(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *tag)
+{
+	const size_t offset = offsetof(struct mb2_tag_framebuffer, type);
+	uint8_t type;
+	int err;
+
+	if (tag->size <= offset)
+		return 0;
+	err = boot_read(p->r, pa + offset, &type, sizeof(type));
+	if (!err)
+		boot_set_screen(p->bi, type);
+	return err;
+}
+
 static int on_tag(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *tag)
 {
 	switch (tag->type) {
@@ -161,6 +176,8 @@ static int on_tag(struct mb2_parse *p, phys_addr_t pa, const struct mb2_tag *tag
 		return on_basic_memory(p, pa, tag);
 	case MB2_TAG_MMAP:
 		return on_mmap(p, pa, tag);
+	case MB2_TAG_FRAMEBUFFER:
+		return on_framebuffer(p, pa, tag);
 	case MB2_TAG_ACPI_OLD:
 	case MB2_TAG_ACPI_NEW:
 		return on_acpi(p, pa, tag);

@@ -16,6 +16,7 @@ enum mb2_tag_type {
 	MB2_TAG_MODULE = 3,
 	MB2_TAG_BASIC_MEMORY = 4,
 	MB2_TAG_MMAP = 6,
+	MB2_TAG_FRAMEBUFFER = 8,
 	MB2_TAG_ACPI_OLD = 14,
 	MB2_TAG_ACPI_NEW = 15,
 };
@@ -54,6 +55,14 @@ struct mb2_mmap_entry {
 	uint32_t reserved;
 };
 
+struct mb2_tag_framebuffer {
+	struct mb2_tag tag;
+	uint32_t addr[2];
+	uint32_t pitch, width, height;
+	uint8_t bpp, type;
+	/* What depends on the type follows. */
+};
+
 #define MB2_TAG_ALIGN        8u
 #define MB2_TOTAL_SIZE_MIN   (sizeof(struct mb2_block) + sizeof(struct mb2_tag))
 #define MB2_TOTAL_SIZE_MAX   0x100000u /* a block longer than 1 MiB is no block */
@@ -67,6 +76,7 @@ struct mb2_mmap_entry {
 
 static_assert(sizeof(struct mb2_tag_module) == 16, "fixed by the protocol");
 static_assert(sizeof(struct mb2_tag_mmap) == 16, "fixed by the protocol");
+static_assert(offsetof(struct mb2_tag_framebuffer, type) == 29, "fixed by the protocol");
 static_assert(sizeof(struct mb2_mmap_entry) == 24, "fixed by the protocol");
 
 #endif

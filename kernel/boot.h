@@ -12,6 +12,13 @@
 
 #define OPTION_TEXT_MAX 256u
 
+/* Where the log and the monitor appear. */
+enum console_choice {
+	CONSOLE_BOTH,
+	CONSOLE_SERIAL,
+	CONSOLE_VGA,
+};
+
 /* The options that are the kernel's own, as the command line gave them. */
 struct kernel_options {
 	char test[OPTION_TEXT_MAX]; /* patterns; "" for none */
@@ -25,6 +32,7 @@ struct kernel_options {
 	uint64_t seed;
 	unsigned long steps;
 	bool may_take_long;
+	enum console_choice console;
 };
 
 extern struct kernel_options kernel_options;
@@ -33,6 +41,10 @@ extern const unsigned int nr_kernel_boot_options;
 
 /* boot_map.c: from the firmware's map to the one that mm_init() gets. */
 QAPI void boot_map_make(const struct bootinfo *bi);
+
+/* devices.c: the text screen, where there is one and it is wanted; the local APIC. */
+QAPI void devices_map_screen(const struct bootinfo *bi);
+QAPI void devices_map_lapic(void);
 
 /* whatis.c: register what the kernel knows of addresses. */
 QAPI void whatis_image_init(void);

@@ -144,11 +144,13 @@ __init QAPI void kernel_entry(uint32_t magic, uint32_t info_pa)
 	read_bootinfo(magic, info_pa);
 	port_firmware_ranges(&boot_info);
 	parse_options();
+	devices_map_screen(&boot_info);
 	boot_map_make(&boot_info);
 	mm_init(&boot_info, kernel_map, kernel_map_nr);
 	whatis_image_init();
 	log_memory();
 	port_late_init();
+	devices_map_lapic();
 	irq_enable();
 	run();
 }

@@ -111,10 +111,25 @@ static __init QAPI int set_loglevel(const char *value)
 	return 0;
 }
 
+static __init QAPI int set_console(const char *value)
+{
+	static const char *const names[] = {
+		[CONSOLE_BOTH] = "both", [CONSOLE_SERIAL] = "serial", [CONSOLE_VGA] = "vga"
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(value, names[i])) {
+			kernel_options.console = (enum console_choice)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 const struct boot_option kernel_boot_options[] = {
-	{ "mem", set_mem },     { "memmap", set_memmap }, { "e820", set_e820 },
-	{ "test", set_test },   { "death", set_death },   { "seed", set_seed },
-	{ "steps", set_steps }, { "long", set_long },     { "loglevel", set_loglevel },
-	{ "bench", set_bench },
+	{ "mem", set_mem },     { "memmap", set_memmap },   { "e820", set_e820 },
+	{ "test", set_test },   { "death", set_death },     { "seed", set_seed },
+	{ "steps", set_steps }, { "long", set_long },       { "loglevel", set_loglevel },
+	{ "bench", set_bench }, { "console", set_console },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);

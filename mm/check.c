@@ -10,12 +10,14 @@
  */
 #include <quarry/align.h>
 #include <quarry/bits.h>
+#include <quarry/dma.h>
 #include <quarry/highmem.h>
 #include <quarry/mempool.h>
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 #include <quarry/vmalloc.h>
 
+#include "debug/page_owner.h"
 #include "internal.h"
 #include "slab.h"
 
@@ -174,6 +176,7 @@ QAPI unsigned int mm_check_all(void)
 		nr_bad += zone_check(z);
 	env_for_each_cpu(check_stacks_here, &nr_bad);
 	nr_bad += slab_check_all() + mempools_check() + vmalloc_check() + kmap_check();
+	nr_bad += dma_check() + page_owner_check();
 	mm_account(&a);
 	if (a.nr_managed + a.nr_reserved != a.nr_ram)
 		BAD(nr_bad, "mm_check: P3 broken: managed %lu + reserved %lu != RAM %lu\n",

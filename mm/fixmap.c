@@ -3,10 +3,8 @@
  *
  * IDEA.  The page table of the fixmap is there from boot, so a mapping is one store and a flush: it
  * needs no memory and cannot fail.  What can be wrong is the caller, and that is a BUG that names
- * the index: two users of a page would take each other's mapping away.
- *
- *	FIXMAP_START                                     FIXMAP_TOP
- *	| early_ioremap | names: set_fixmap() | kmap_local, each CPU |
+ * the index: two users of a page would take each other's mapping away.  Which index is whose:
+ * <quarry/fixed_addresses.h>.
  *
  * STATE.  The page-table entries; whether one is set is whether it is present.
  *
@@ -21,11 +19,22 @@
 #include <quarry/fixmap.h>
 #include <quarry/port.h>
 
+QAPI const char *fixmap_user(unsigned int index)
+{
+	if (index >= FIX_KMAP_LOCAL_FIRST)
+		return index < FIX_KMAP_LOCAL_END ? "kmap_local" : "nobody";
+	if (index >= FIX_SPARE_FIRST)
+		return "spare";
+	if (index == FIX_VGA_TEXT)
+		return "vga_text";
+	return index == FIX_LAPIC ? "lapic" : "early_ioremap";
+}
+
 static void check_index(const char *what, unsigned int index)
 {
-	if (index - FIX_NAMED_FIRST >= FIX_NAMED_END - FIX_NAMED_FIRST) /* below it, too */
-		panic("%s: index %u is not one of the named %u..%u", what, index,
-		      (unsigned int)FIX_NAMED_FIRST, (unsigned int)FIX_NAMED_END - 1);
+	if (index - FIX_MISC_FIRST >= FIX_MISC_END - FIX_MISC_FIRST) /* below it, too */
+		panic("%s: index %u is %s's: not one of %u..%u", what, index, fixmap_user(index),
+		      (unsigned int)FIX_MISC_FIRST, (unsigned int)FIX_MISC_END - 1);
 }
 
 QAPI unsigned int virt_to_fix(uintptr_t va)

@@ -28,8 +28,10 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "debug/slab_debug.h"
+#include "dma.h"
 #include "internal.h"
 #include "kmap.h"
 #include "slab.h"
@@ -140,6 +142,7 @@ const struct boot_option mm_boot_options[] = {
 	{ "page_poison", set_page_poison },
 	{ "init_on_alloc", set_init_on_alloc },
 	{ "init_on_free", set_init_on_free },
+	{ "page_owner", page_owner_parse },
 	{ "slab_debug", slab_debug_parse },
 	{ "vmalloc_debug", vmalloc_debug_parse },
 	{ "kmap_debug", set_kmap_debug },
@@ -397,6 +400,7 @@ static __init QAPI void zones_step(void)
 			  start[zone + 1]);
 		zones[zone].nr_present = nr_ram(start[zone], start[zone + 1]);
 	}
+	page_owner_init();
 	memblock.closed = true;
 	memmap_init();
 }
@@ -421,6 +425,7 @@ static __init QAPI void allocator_step(void)
 		WARN_ON_ONCE(mm_set_min_free(0));
 	derive_limits();
 	page_poison_start();
+	page_owner_start();
 }
 
 static __init QAPI void slab_step(void)
@@ -441,6 +446,7 @@ enum init_cap {
 	CAP_SLAB = 1u << 5,       /* kmem_cache_create(), kmalloc() */
 	CAP_KMAP = 1u << 6,       /* kmap() */
 	CAP_VMALLOC = 1u << 7,    /* vmalloc(), vmap(), ioremap() */
+	CAP_DMA = 1u << 8,        /* dma_alloc_coherent(), dma_map_single(), dma_pool_create() */
 };
 
 struct init_step {
@@ -458,6 +464,7 @@ static const struct init_step mm_steps[] = {
 	{ "allocator", allocator_step, CAP_ZONES, CAP_PAGES },
 	{ "slab", slab_step, CAP_PAGES, CAP_SLAB },
 	{ "vmalloc", vmalloc_init, CAP_LAYOUT | CAP_DIRECT_MAP | CAP_SLAB, CAP_VMALLOC },
+	{ "dma", dma_init, CAP_SLAB, CAP_DMA },
 };
 
 __init QAPI void mm_init(const struct bootinfo *bi, const struct mem_region *sane_map,
@@ -520,7 +527,7 @@ QAPI void mm_free_init(void)
 static bool is_kernels_own(const char *name)
 {
 	static const char *const own[] = { NAME_PAGE_TABLES, NAME_STRUCT_PAGES, NAME_PAGEBLOCKS,
-					   NAME_MEMBLOCK };
+					   NAME_MEMBLOCK, NAME_PAGE_OWNERS };
 	unsigned int nr;
 	const struct port_image_part *parts = port_image(&nr);
 

@@ -7,6 +7,7 @@
 
 #include <quarry/compiler.h>
 #include <quarry/gfp.h>
+#include <quarry/list.h>
 #include <quarry/memblock.h>
 #include <quarry/mm.h>
 #include <quarry/percpu.h>
@@ -100,6 +101,18 @@ QAPI void zone_init(struct zone *z, enum zone_type type, const char *name, pfn_t
 QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
 				   unsigned long floor, unsigned int nr, struct page **blocks);
 
+/* The same of single pages, each with one reference. */
+QAPI unsigned int zone_take_pages(struct zone *z, enum mobility mob, unsigned long floor,
+				  unsigned int nr, struct page **pages);
+
+/*
+ * Take the highest free block of 2^@order pages that lies below @limit, more than z->start_pfn; as
+ * above, with one block, NULL when there is none.  Cost: a look at each 2^@order-th frame below the
+ * limit, a pageblock at a time under the lock.
+ */
+QAPI struct page *zone_take_below(struct zone *z, unsigned int order, enum mobility mob,
+				  unsigned long floor, pfn_t limit);
+
 /* Give @nr blocks back; each of the order that its head says; all of one zone. */
 QAPI void zone_give_blocks(struct zone *z, unsigned int nr, struct page **blocks);
 
@@ -175,8 +188,31 @@ QAPI enum mobility gfp_mobility(gfp_t gfp);
 /* Everything that alloc_pages() does not do in its first lines. */
 QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order) __must_check;
 
+/* alloc_pages() of pages of lowmem that all lie below @limit; @gfp names no zone. */
+QAPI struct page *alloc_pages_below(gfp_t gfp, unsigned int order, pfn_t limit) __must_check;
+
+#define PFN_NO_LIMIT (~(pfn_t)0)
+
+/* So many single pages that the way to the zone pays: fewer go by the per-CPU lists. */
+#define MANY_PAGES 8u
+
+/*
+ * Up to @nr single pages: what the per-CPU list has, and many from zones that have them above their
+ * low watermarks.  How many: 0 says nothing about whether alloc_page() has one.  Not for use while
+ * a debug option wants to see each page.
+ */
+QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **pages);
+
 /* Give a block back whatever its order, PG_head included; reports misuse. */
 QAPI void free_pages_slow(struct page *page, unsigned int order);
+
+/* ---- page_bulk.c ------------------------------------------------------------------------ */
+
+/* Fill all of @nr places, whatever they hold, as far as there are pages: how many. */
+QAPI unsigned long alloc_pages_fill(gfp_t gfp, unsigned long nr, struct page **pages);
+
+/* __free_page() of every page on a list, linked by lru; it is empty then. */
+QAPI void free_pages_list(struct list_head *pages);
 
 /* ---- reclaim.c -------------------------------------------------------------------------- */
 

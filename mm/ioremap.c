@@ -39,7 +39,7 @@ static void *map_device(phys_addr_t pa, size_t size, uint32_t prot, const void *
 		pr_warn("ioremap: 0x%llx-0x%llx is RAM, refused\n", pa, pa + size - 1);
 		return NULL;
 	}
-	area = vm_area_get((size_t)(end - start), PAGE_SIZE, VM_IOREMAP, caller);
+	area = vm_area_get((size_t)(end - start), VM_IOREMAP, caller);
 	if (!area)
 		return NULL;
 	area->pa = start;

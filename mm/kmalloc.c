@@ -142,7 +142,7 @@ __noinline QAPI void kfree_slow(const void *p)
 {
 	struct page *page;
 
-	if (ZERO_OR_NULL_PTR(p))
+	if (p == ZERO_SIZE_PTR)
 		return;
 	page = large_page(p);
 	if (!page)

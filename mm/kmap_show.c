@@ -16,27 +16,14 @@ QAPI void pkmap_show(struct out *o)
 	unsigned long nr_stale = 0;
 
 	for (unsigned long i = 0; i < PKMAP_NR_PAGES; i++) {
-		nr_stale += READ_ONCE(pkmap[i].count) == 1;
-		if (READ_ONCE(pkmap[i].count))
+		int count = atomic_read(&pkmap[i].count);
+
+		nr_stale += count == 1;
+		if (count)
 			pkmap_describe(o, pkmap_va(i));
 	}
 	out_printf(o, "pkmap slots=%lu held=%lu unused=%lu\n", PKMAP_NR_PAGES, kmap_nr_held(),
 		   nr_stale);
-}
-
-static const char *use_of(unsigned int index)
-{
-	static const char *const names[FIX_NAMED_END - FIX_NAMED_FIRST] = {
-		[FIX_LAPIC - FIX_NAMED_FIRST] = "lapic",
-		[FIX_IOAPIC - FIX_NAMED_FIRST] = "ioapic",
-		[FIX_VGA_TEXT - FIX_NAMED_FIRST] = "vga_text",
-		[FIX_TEST - FIX_NAMED_FIRST] = "test",
-		[FIX_TEST_LAST - FIX_NAMED_FIRST] = "test_last",
-	};
-
-	if (index - FIX_NAMED_FIRST < FIX_NAMED_END - FIX_NAMED_FIRST)
-		return names[index - FIX_NAMED_FIRST];
-	return index >= FIX_KMAP_LOCAL_FIRST ? "kmap_local" : "early_ioremap";
 }
 
 QAPI void fixmap_show(struct out *o)
@@ -48,8 +35,11 @@ QAPI void fixmap_show(struct out *o)
 
 		if (!pte_present(pte))
 			continue;
-		out_printf(o, "fixmap slot=%u va=0x%08lx use=%s pfn=0x%05lx\n", i,
-			   (unsigned long)__fix_to_virt(i), use_of(i), pte_pfn(pte));
+		out_printf(o, "fixmap slot=%u va=0x%08lx use=%s pfn=0x%05lx", i,
+			   (unsigned long)__fix_to_virt(i), fixmap_user(i), pte_pfn(pte));
+		if (i >= FIX_KMAP_LOCAL_FIRST)
+			kmap_local_describe(o, i - FIX_KMAP_LOCAL_FIRST);
+		out_printf(o, "\n");
 		nr_mapped++;
 	}
 	out_printf(o, "fixmap slots=%u mapped=%u\n", (unsigned int)NR_FIXED_ADDRESSES, nr_mapped);

@@ -29,6 +29,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "internal.h"
 
@@ -168,6 +169,7 @@ QAPI unsigned long memmap_release(pfn_t start, pfn_t end)
 		if (!(page->flags & PG_reserved))
 			page_bad(page, "is released but not reserved");
 		page->flags &= ~(unsigned long)PG_reserved;
+		page_owner_forget(page);
 	}
 	return start < end ? give_run(start, end) : 0;
 }

@@ -18,6 +18,10 @@
  * that makes the thief own at least half of the pageblock, the whole pageblock, its other free
  * blocks included, changes its mobility.  The smallest possible block is stolen last.
  *
+ * LIMITS.  A device may reach a part of a zone only.  Lists have no order by address, so a block
+ * below a limit is searched for along the frames, from the limit down, a pageblock under one lock;
+ * of a block that reaches beyond the limit the part below it is taken.
+ *
  * STATE.  struct zone: free_area[order].list[mobility], nr_free, nonempty[mobility].  A free
  * block's head is linked by page->lru and carries PG_buddy, its order and the mobility of its list.
  *
@@ -250,25 +254,30 @@ static void link_rest(struct zone *z, struct page *page, unsigned long used, uns
  * then what remains of it; together each costs a few instructions.
  */
 static unsigned int hand_out(struct zone *z, struct page *page, unsigned int order,
-			     enum mobility mob, unsigned long nr, struct page **blocks)
+			     enum mobility mob, unsigned long nr, struct page **blocks, int count)
 	__must_hold(z->lock)
 {
+	const unsigned long step = 1ul << order;
+	struct page *piece = page;
 	unsigned int have = block_order(page);
 	enum mobility list_mob = block_mobility(page);
 
 	nr = min(nr, 1ul << (have - order));
 	block_unlink(z, page, have);
-	for (unsigned long i = 0; i < nr; i++) {
-		blocks[i] = page + (i << order);
-		block_mark(blocks[i], order, mob);
+	block_mark(page, order, mob);
+	for (unsigned long i = 0, flags = page->flags; i < nr; i++) {
+		blocks[i] = piece;
+		piece->flags = flags; /* one zone, and no PG_ bit: B5 */
+		atomic_set(&piece->_count, count);
+		piece += step;
 	}
 	link_rest(z, page, nr << order, have, list_mob);
 	z->nr_free -= nr << order;
 	return (unsigned int)nr;
 }
 
-QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
-				   unsigned long floor, unsigned int nr, struct page **blocks)
+static unsigned int take(struct zone *z, unsigned int order, enum mobility mob, unsigned long floor,
+			 unsigned int nr, struct page **blocks, int count)
 {
 	unsigned long flags = spin_lock_irqsave(&z->lock);
 	unsigned int taken = 0;
@@ -280,10 +289,104 @@ QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobi
 		if (!page)
 			break;
 		room = min(room, (unsigned long)(nr - taken));
-		taken += hand_out(z, page, order, mob, room, blocks + taken);
+		taken += hand_out(z, page, order, mob, room, blocks + taken, count);
 	}
 	spin_unlock_irqrestore(&z->lock, flags);
 	return taken;
+}
+
+QAPI unsigned int zone_take_blocks(struct zone *z, unsigned int order, enum mobility mob,
+				   unsigned long floor, unsigned int nr, struct page **blocks)
+{
+	return take(z, order, mob, floor, nr, blocks, 0);
+}
+
+QAPI unsigned int zone_take_pages(struct zone *z, enum mobility mob, unsigned long floor,
+				  unsigned int nr, struct page **pages)
+{
+	return take(z, 0, mob, floor, nr, pages, 1);
+}
+
+/* ---- taking below a limit ---------------------------------------------------------------- */
+
+/*
+ * The highest place for 2^@order pages below @limit that is free in the pageblock at @start; NULL:
+ * none.  *@block is the free block that it is a part of, which may reach beyond the limit.  Free
+ * pages of a whole aligned place are in one block (B1), whose head is a multiple of its order: so
+ * looking at every multiple of 2^@order finds each.
+ */
+static struct page *highest_below(const struct zone *z, pfn_t start, unsigned int order,
+				  pfn_t limit, struct page **block) __must_hold(z->lock)
+{
+	pfn_t end = min(start + PAGEBLOCK_NR_PAGES, limit), pfn = start;
+	unsigned long nr = 1ul << order;
+	struct page *found = NULL;
+
+	while (pfn + nr <= end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int have = block_order(page);
+
+		if ((page->flags & PG_buddy) && have >= order && page_zone(page) == z) {
+			*block = page;
+			pfn = ALIGN_DOWN(min(pfn + (1ul << have), end) - nr, nr);
+			found = pfn_to_page(pfn);
+		}
+		pfn += nr;
+	}
+	return found;
+}
+
+/* Take the 2^@order pages at @page out of @block, of which they are a part, and link the rest. */
+static void take_part(struct zone *z, struct page *block, struct page *page, unsigned int order,
+		      enum mobility mob) __must_hold(z->lock)
+{
+	enum mobility list_mob = block_mobility(block);
+	unsigned int have = block_order(block);
+
+	block_unlink(z, block, have);
+	while (have > order) {
+		struct page *upper = block + (1ul << --have);
+		bool in_upper = page >= upper;
+
+		block_link(z, in_upper ? block : upper, have, list_mob);
+		block = in_upper ? upper : block;
+	}
+	block_mark(page, order, mob);
+	z->nr_free -= 1ul << order;
+}
+
+static struct page *take_in_pageblock(struct zone *z, pfn_t start, unsigned int order,
+				      enum mobility mob, pfn_t limit) __must_hold(z->lock)
+{
+	struct page *block, *page = highest_below(z, start, order, limit, &block);
+
+	if (!page)
+		return NULL;
+	if (block_mobility(block) != mob) {
+		z->nr_steals++;
+		claim_pageblock(z, block, mob);
+	}
+	take_part(z, block, page, order, mob);
+	return page;
+}
+
+QAPI struct page *zone_take_below(struct zone *z, unsigned int order, enum mobility mob,
+				  unsigned long floor, pfn_t limit)
+{
+	pfn_t start = ALIGN_DOWN(min(limit, zone_end_pfn(z)) - 1, PAGEBLOCK_NR_PAGES);
+	struct page *page = NULL;
+
+	for (;;) {
+		unsigned long flags = spin_lock_irqsave(&z->lock);
+		bool enough = z->nr_free >= floor + (1ul << order);
+
+		if (enough)
+			page = take_in_pageblock(z, start, order, mob, limit);
+		spin_unlock_irqrestore(&z->lock, flags);
+		if (page || !enough || start <= z->start_pfn)
+			return page;
+		start -= PAGEBLOCK_NR_PAGES;
+	}
 }
 
 /* ---- looking ---------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include <quarry/bits.h>
 #include <quarry/mm.h>
 
+#include "debug/page_owner.h"
 #include "internal.h"
 
 static struct page *find_head(struct page *page)
@@ -42,23 +43,31 @@ QAPI struct page *compound_head(struct page *page)
 	return find_head(page);
 }
 
-QAPI void get_page(struct page *page)
+/* The head of a page that has no reference of its own: it must have one. */
+static struct page *referenced_head(struct page *page, const char *what)
 {
 	struct page *head = compound_head(page);
 
-	if (unlikely(atomic_read(&head->_count) <= 0))
-		page_bad(head, "is referenced but free");
-	atomic_inc(&head->_count);
+	if (atomic_read(&head->_count) <= 0)
+		page_bad(head, what);
+	return head;
 }
 
-QAPI void put_page(struct page *page)
+QAPI void get_page_slow(struct page *page)
 {
-	struct page *head = compound_head(page);
+	atomic_inc(&referenced_head(page, "is referenced but free")->_count);
+}
 
-	if (unlikely(atomic_read(&head->_count) <= 0))
-		page_bad(head, "loses a reference that it does not have");
-	if (!atomic_dec_and_test(&head->_count))
-		return;
+QAPI void put_page_slow(struct page *page)
+{
+	struct page *head = referenced_head(page, "loses a reference that it does not have");
+
+	if (atomic_dec_and_test(&head->_count))
+		put_page_last(head);
+}
+
+QAPI void put_page_last(struct page *head)
+{
 	/* Nobody else can reach it now: the last reference is ours again, and is given back. */
 	atomic_set(&head->_count, 1);
 	__free_pages(head, block_order(head));
@@ -72,6 +81,7 @@ QAPI void split_page(struct page *page, unsigned int order)
 		page_bad(page, "is compound and cannot be split");
 	if (atomic_read(&page->_count) != 1 || block_order(page) != order)
 		page_bad(page, "is split with the wrong order or while shared");
+	page_owner_split(page, order);
 	for (unsigned long i = 0; i < 1ul << order; i++) {
 		block_mark(page + i, 0, mob);
 		atomic_set(&page[i]._count, 1);
@@ -103,28 +113,4 @@ QAPI void free_pages_exact(void *va, size_t size)
 
 	for (unsigned long i = 0; i < nr; i++)
 		free_page((unsigned long)va + i * PAGE_SIZE);
-}
-
-QAPI unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr, struct page **array)
-{
-	unsigned long nr_filled = 0;
-	bool more = true;
-
-	for (unsigned long i = 0; i < nr; i++) {
-		if (!array[i] && more) {
-			array[i] = alloc_page(gfp);
-			more = array[i] != NULL;
-		}
-		nr_filled += array[i] != NULL;
-	}
-	return nr_filled;
-}
-
-QAPI void free_pages_bulk_array(unsigned long nr, struct page **array)
-{
-	for (unsigned long i = 0; i < nr; i++) {
-		if (array[i])
-			__free_page(array[i]);
-		array[i] = NULL;
-	}
 }

@@ -4,7 +4,8 @@
  * THEORY.  A table of level n holds entries that either map memory (leaves) or point to a table of
  * level n - 1; level 0 holds pages.  How many levels there are, how an entry looks and which levels
  * may have leaves is the port's business (<quarry/asm/pgtable.h>); this file only descends, creates
- * and splits.
+ * and splits.  It descends once for all the entries of a range that lie side by side in one table
+ * of level 0: a run.
  *
  * A change of a range either happens in full or not at all.  What can fail is the allocation of a
  * table, so everything that needs one comes first: mapping checks that the range is empty and
@@ -63,12 +64,18 @@ static size_t level_size(unsigned int level)
 	return (size_t)1 << pt_shift(level);
 }
 
+/* How many pages @va lies behind the start of what an entry of @level around it covers. */
+static pfn_t pages_into(uintptr_t va, unsigned int level)
+{
+	return (va & (level_size(level) - 1)) >> PAGE_SHIFT;
+}
+
 static pte_t *table_of(pte_t pte)
 {
 	return pa_to_va((phys_addr_t)pte_pfn(pte) << PAGE_SHIFT);
 }
 
-/* An empty table; NULL when there is no page for it. */
+/* An empty table; NULL when there is no page for it: whoever needs it reports, if he has to. */
 QAPI pte_t *pgtable_alloc_table(void)
 {
 	struct page *page;
@@ -79,7 +86,7 @@ QAPI pte_t *pgtable_alloc_table(void)
 		nr_tables += table != NULL;
 		return table;
 	}
-	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	page = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!page)
 		return NULL;
 	page->flags |= PG_pgtable;
@@ -114,12 +121,72 @@ QAPI void pgtable_walk(uintptr_t va, struct pt_walk *w)
 	}
 }
 
+/* The table of level 0 for @va; NULL: there is none, and *slot is the last entry on the way. */
+static inline __always_inline pte_t *leaf_table(uintptr_t va, pte_t **slot, unsigned int *level)
+{
+	pte_t *table = root();
+
+	for (*level = ROOT_LEVEL; *level; --*level) {
+		pte_t pte;
+
+		*slot = &table[pt_index(va, *level)];
+		pte = pte_read(*slot);
+		if (!pte_present(pte) || pte_is_leaf(pte, *level))
+			return NULL;
+		table = table_of(pte);
+	}
+	return table;
+}
+
+/* Of an entry above level 0 that leads to no table. */
+static __noinline pfn_t large_pfn(pte_t pte, uintptr_t va, unsigned int level)
+{
+	return pte_present(pte) ? pte_pfn(pte) + pages_into(va, level) : PFN_NONE;
+}
+
+QAPI pfn_t pgtable_pfn(uintptr_t va)
+{
+	const pte_t *table = root();
+	pte_t pte;
+
+	for (unsigned int level = ROOT_LEVEL; level; level--) {
+		pte = pte_read(&table[pt_index(va, level)]);
+		if (unlikely(!pte_present(pte) || pte_is_leaf(pte, level)))
+			return large_pfn(pte, va, level);
+		table = table_of(pte);
+	}
+	pte = pte_read(&table[pt_index(va, 0)]);
+	return pte_present(pte) ? pte_pfn(pte) : PFN_NONE;
+}
+
 /* The address behind everything that an entry of @level around @va covers, cut at @end. */
 static uintptr_t next_va(uintptr_t va, unsigned int level, uintptr_t end)
 {
 	uintptr_t next = ALIGN_DOWN(va, level_size(level)) + level_size(level);
 
 	return next - 1 < end - 1 ? next : end;
+}
+
+/* Entries side by side that cover addresses from @va on. */
+struct run {
+	pte_t *slot;      /* the first */
+	unsigned long nr; /* pages, in one table of level 0; above it 1, empty or a leaf */
+	unsigned int level;
+	uintptr_t next; /* behind what they cover, cut at the end that was asked for */
+};
+
+static inline __always_inline struct run run_at(uintptr_t va, uintptr_t end)
+{
+	struct run run;
+	pte_t *table = leaf_table(va, &run.slot, &run.level);
+
+	run.nr = 1;
+	run.next = next_va(va, max(run.level, 1u), end);
+	if (likely(table)) {
+		run.slot = &table[pt_index(va, 0)];
+		run.nr = (run.next - va) >> PAGE_SHIFT;
+	}
+	return run;
 }
 
 /* ---- tables and splits ------------------------------------------------------------------ */
@@ -198,13 +265,12 @@ static int split_ends(uintptr_t va, size_t size)
 /* Make sure that no entry of the range above level 0 is empty: an empty table changes nothing. */
 QAPI int pgtable_add_tables(uintptr_t va, uintptr_t end)
 {
-	struct pt_walk w;
-
 	while (va != end) {
-		pgtable_walk(va, &w);
-		if (!w.level || !pte_is_none(w.pte))
-			va = next_va(va, max(w.level, 1u), end); /* a table at once */
-		else if (add_table(w.slot, va, w.level))
+		struct run run = run_at(va, end);
+
+		if (!run.level || !pte_is_none(pte_read(run.slot)))
+			va = run.next;
+		else if (add_table(run.slot, va, run.level))
 			return -ENOMEM;
 	}
 	return 0;
@@ -213,7 +279,7 @@ QAPI int pgtable_add_tables(uintptr_t va, uintptr_t end)
 /* ---- mapping ---------------------------------------------------------------------------- */
 
 /* Whole pages of the kernel's part of the space, which ends where it would wrap. */
-static void check_range(uintptr_t va, size_t size)
+static inline void check_range(uintptr_t va, size_t size)
 {
 	BUG_ON(!IS_ALIGNED(va, PAGE_SIZE) || !IS_ALIGNED(size, PAGE_SIZE));
 	BUG_ON(size && (va < PAGE_OFFSET || va + (size - 1) < va));
@@ -221,12 +287,13 @@ static void check_range(uintptr_t va, size_t size)
 
 static bool range_is_empty(uintptr_t va, uintptr_t end)
 {
-	struct pt_walk w;
+	while (va != end) {
+		struct run run = run_at(va, end);
 
-	for (; va != end; va = next_va(va, w.level, end)) {
-		pgtable_walk(va, &w);
-		if (!pte_is_none(w.pte))
-			return false;
+		for (unsigned long i = 0; i < run.nr; i++)
+			if (!pte_is_none(pte_read(&run.slot[i])))
+				return false;
+		va = run.next;
 	}
 	return true;
 }
@@ -240,19 +307,33 @@ static bool leaf_fits(unsigned int level, uintptr_t va, phys_addr_t pa, size_t l
 	       IS_ALIGNED(pa, size);
 }
 
-/* Map as much as one entry can; how much that was, or -ENOMEM. */
-static ssize_t map_one(uintptr_t va, phys_addr_t pa, size_t left, uint32_t prot, bool large)
+/* Map @nr pages at entries of level 0. */
+static void map_run(pte_t *slot, pfn_t pfn, unsigned long nr, uint32_t prot)
 {
+	pte_t pte = pte_make(pfn, prot, 0);
+
+	for (; nr; nr--) {
+		pte_set(slot++, pte);
+		pte = pte_advance(pte, 1);
+	}
+}
+
+/* Map as much as one table of level 0 can, or one large page; how much that was, or -ENOMEM. */
+static ssize_t map_some(uintptr_t va, phys_addr_t pa, size_t left, uint32_t prot, bool large)
+{
+	const pfn_t pfn = (pfn_t)(pa >> PAGE_SHIFT);
 	pte_t *table = root();
 
 	for (unsigned int level = ROOT_LEVEL;; level--) {
 		pte_t *slot = &table[pt_index(va, level)];
 
-		if (!level ||
-		    (leaf_fits(level, va, pa, left, large) && pte_is_none(pte_read(slot)))) {
-			pte_t leaf = pte_make((pfn_t)(pa >> PAGE_SHIFT), prot, level);
-
-			set_entry(slot, va, level, leaf);
+		if (!level) {
+			left = next_va(va, 1, va + left) - va;
+			map_run(slot, pfn, left >> PAGE_SHIFT, prot);
+			return (ssize_t)left;
+		}
+		if (leaf_fits(level, va, pa, left, large) && pte_is_none(pte_read(slot))) {
+			set_entry(slot, va, level, pte_make(pfn, prot, level));
 			return (ssize_t)level_size(level);
 		}
 		if (pte_is_none(pte_read(slot)) && add_table(slot, va, level))
@@ -261,17 +342,23 @@ static ssize_t map_one(uintptr_t va, phys_addr_t pa, size_t left, uint32_t prot,
 	}
 }
 
+/* Without the flush. */
+static void clear_entries(uintptr_t va, uintptr_t end)
+{
+	while (va != end) {
+		struct run run = run_at(va, end);
+
+		for (unsigned long i = 0; i < run.nr; i++)
+			if (!pte_is_none(pte_read(&run.slot[i])))
+				set_entry(&run.slot[i], va, run.level, pte_none());
+		va = run.next;
+	}
+}
+
 static void clear_range(uintptr_t va, uintptr_t end)
 {
-	uintptr_t start = va;
-	struct pt_walk w;
-
-	for (; va != end; va = next_va(va, w.level, end)) {
-		pgtable_walk(va, &w);
-		if (!pte_is_none(w.pte))
-			set_entry(w.slot, va, w.level, pte_none());
-	}
-	tlb_flush_range(start, end);
+	clear_entries(va, end);
+	tlb_flush_range(va, end);
 }
 
 QAPI int pgtable_map(uintptr_t va, phys_addr_t pa, size_t size, uint32_t prot, bool large)
@@ -283,7 +370,7 @@ QAPI int pgtable_map(uintptr_t va, phys_addr_t pa, size_t size, uint32_t prot, b
 	if (!range_is_empty(va, va + size))
 		return -EEXIST;
 	while (done < size) {
-		ssize_t step = map_one(va + done, pa + done, size - done, prot, large);
+		ssize_t step = map_some(va + done, pa + done, size - done, prot, large);
 
 		if (step < 0) {
 			clear_range(va, va + done);
@@ -307,62 +394,99 @@ QAPI int pgtable_unmap(uintptr_t va, size_t size)
 
 /* ---- single pages ----------------------------------------------------------------------- */
 
-/* The entries of level 0 from @va on that lie side by side: the first, and how many up to @end. */
-static pte_t *leaf_run(uintptr_t va, uintptr_t end, unsigned long *nr)
+/* The same for pages that lie anywhere. */
+static void map_pages(pte_t *slot, struct page *const *pages, unsigned long nr, pte_t zero)
 {
-	struct pt_walk w;
+	const pte_t *end = slot + nr;
 
-	pgtable_walk(va, &w);
-	*nr = (next_va(va, 1, end) - va) >> PAGE_SHIFT;
-	BUG_ON(w.level && w.present);
-	return w.level ? NULL : w.slot;
+	while (slot != end) {
+		struct page *page = *pages;
+		pte_t pte = pte_advance(zero, page_to_pfn(page));
+
+		/* Pages taken together are neighbours. */
+		do {
+			BUG_ON(!pte_is_none(pte_read(slot)));
+			pte_set(slot++, pte);
+			pte = pte_advance(pte, 1);
+			page++;
+			pages++;
+		} while (slot != end && *pages == page);
+	}
 }
 
 QAPI int pgtable_map_pages(uintptr_t va, struct page *const *pages, unsigned long nr, uint32_t prot)
 {
-	uintptr_t end = va + (nr << PAGE_SHIFT);
-	unsigned long nr_run;
-	int err;
+	const uintptr_t end = va + (nr << PAGE_SHIFT);
+	const pte_t zero = pte_make(0, prot, 0);
 
 	check_range(va, nr << PAGE_SHIFT);
-	err = pgtable_add_tables(va, end);
-	if (err)
-		return err;
-	for (; va != end; va += nr_run << PAGE_SHIFT) {
-		pte_t *slot = leaf_run(va, end, &nr_run);
+	while (va != end) {
+		struct run run = run_at(va, end);
 
-		for (unsigned long i = 0; i < nr_run; i++) {
-			BUG_ON(!pte_is_none(pte_read(&slot[i])));
-			pte_set(&slot[i], pte_make(page_to_pfn(*pages++), prot, 0));
-		}
+		/* Seen before the first page is mapped: all tables at once, then nothing fails. */
+		if (unlikely(run.level || run.next != end) && pgtable_add_tables(va, end))
+			return -ENOMEM;
+		if (run.level)
+			continue;
+		map_pages(run.slot, pages, run.nr, zero);
+		pages += run.nr;
+		va = run.next;
 	}
 	return 0;
 }
 
-/* Empty one entry: was there a page? */
-static bool take_page(pte_t *slot, struct list_head *pages)
+/* Empty @nr entries; how many had a page. */
+static unsigned long clear_run(pte_t *slot, unsigned long nr)
 {
-	pte_t pte = pte_read(slot);
+	unsigned long nr_pages = 0;
 
-	if (pte_is_none(pte))
-		return false;
-	pte_set(slot, pte_none());
-	if (pages)
-		list_add_tail(&pfn_to_page(pte_pfn(pte))->lru, pages);
-	return true;
+	for (; nr; nr--, slot++) {
+		if (pte_is_none(pte_read(slot)))
+			continue;
+		pte_set(slot, pte_none());
+		nr_pages++;
+	}
+	return nr_pages;
+}
+
+/* The same, and the pages go to the end of a list, whose head is mended last. */
+static unsigned long take_run(pte_t *slot, unsigned long nr, struct list_head *pages)
+{
+	struct page *const map = mem_map; /* what is written here is not it */
+	struct list_head *last = pages->prev;
+	unsigned long nr_pages = 0;
+
+	for (; nr; nr--, slot++) {
+		pte_t pte = pte_read(slot);
+		struct page *page = map + pte_pfn(pte);
+
+		if (pte_is_none(pte))
+			continue;
+		pte_set(slot, pte_none());
+		page->lru.prev = last;
+		last->next = &page->lru;
+		last = &page->lru;
+		nr_pages++;
+	}
+	last->next = pages;
+	pages->prev = last;
+	return nr_pages;
 }
 
 QAPI unsigned long pgtable_unmap_pages(uintptr_t va, size_t size, struct list_head *pages)
 {
-	uintptr_t end = va + size;
-	unsigned long nr_run, nr = 0;
+	const uintptr_t end = va + size;
+	unsigned long nr = 0;
 
 	check_range(va, size);
-	for (; va != end; va += nr_run << PAGE_SHIFT) {
-		pte_t *slot = leaf_run(va, end, &nr_run);
+	while (va != end) {
+		struct run run = run_at(va, end);
 
-		for (unsigned long i = 0; slot && i < nr_run; i++)
-			nr += take_page(&slot[i], pages);
+		BUG_ON(run.level && pte_present(pte_read(run.slot)));
+		if (!run.level)
+			nr += pages ? take_run(run.slot, run.nr, pages) :
+				      clear_run(run.slot, run.nr);
+		va = run.next;
 	}
 	return nr;
 }

@@ -15,6 +15,7 @@
 #include <quarry/out.h>
 #include <quarry/printk.h>
 
+#include "debug/page_owner.h"
 #include "internal.h"
 
 #define LINE_MAX_BYTES 256u
@@ -28,6 +29,7 @@ __cold QAPI void page_bad(const struct page *page, const char *what)
 	page_show(&b.out, page);
 	pr_emerg("BUG: page %s\n", what);
 	pr_emerg("%s", line);
+	page_owner_show(&out_console, page);
 	panic("page pfn=%lu %s", page_to_pfn(page), what);
 }
 

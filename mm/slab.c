@@ -25,7 +25,8 @@
  *   S1  a slab on full, partial, empty has all, some, none of its objects taken;
  *   S2  every index of a slab is either SLAB_TAKEN or once on its list;
  *   S3  PG_slab, slab_cache and slab are set in every page of a slab, and in no other page;
- *   S4  the cache's counts are the sums over its slabs.
+ *   S4  the cache's counts are the sums over its slabs;
+ *   S5  every page lies below the cache's limit.
  *
  * LOCKING.  c->lock, irq-safe, a leaf: pages and off-slab management are allocated before it is
  * taken and freed after it is left.
@@ -42,6 +43,7 @@
 #include <quarry/string.h>
 
 #include "debug/slab_debug.h"
+#include "internal.h"
 #include "slab.h"
 
 /* What a request for an object passes on to the page allocator. */
@@ -78,6 +80,13 @@ static struct page *slab_pages(const struct slab *s)
 	return pfn_to_page(ALIGN_DOWN(pfn, 1ul << s->layout->order));
 }
 
+static struct page *get_block(const struct kmem_cache *c, gfp_t gfp, unsigned int order)
+{
+	if (unlikely(c->page_limit != PFN_NO_LIMIT))
+		return alloc_pages_below(gfp, order, c->page_limit);
+	return alloc_pages(gfp, order);
+}
+
 /* Larger blocks only if they are easily had: there is a layout that does without. */
 static struct page *get_pages(struct kmem_cache *c, gfp_t gfp, const struct slab_layout **layout)
 {
@@ -88,13 +97,13 @@ static struct page *get_pages(struct kmem_cache *c, gfp_t gfp, const struct slab
 	*layout = wanted;
 	if (wanted->order > least->order) {
 		const gfp_t trying = (gfp & ~GFP_INSISTENT) | __GFP_NOMEMALLOC | __GFP_NOWARN;
-		struct page *page = alloc_pages(trying, wanted->order);
+		struct page *page = get_block(c, trying, wanted->order);
 
 		if (page)
 			return page;
 		*layout = least;
 	}
-	return alloc_pages(gfp, (*layout)->order);
+	return get_block(c, gfp, (*layout)->order);
 }
 
 /* ---- making and unmaking a slab --------------------------------------------------------- */

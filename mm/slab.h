@@ -61,6 +61,7 @@ struct kmem_cache {
 	unsigned int batch;            /* objects moved at a time */
 	unsigned long flags;           /* SLAB_* */
 	gfp_t gfp;                     /* added to every request for pages */
+	pfn_t page_limit;              /* all pages lie below: PFN_NO_LIMIT, or a device's reach */
 	unsigned int align;
 	unsigned int colour_unit;
 	bool wide;                   /* the index lists have 16-bit words */
@@ -198,7 +199,7 @@ QAPI void slab_free_slow(const void *caller, void *obj);
 /* @obj is NULL, or in no slab of @c: a BUG. */
 QAPI void slab_free_bad(const struct kmem_cache *c, const void *obj);
 
-/* kfree() of what is in no slab. */
+/* kfree() of what is in no slab and is not NULL. */
 QAPI void kfree_slow(const void *p);
 
 /* What no request for an object may ask for. */

@@ -331,6 +331,7 @@ static void init_cache(struct kmem_cache *c, const char *name, size_t size, size
 	c->reciprocal = (uint32_t)(((1ull << 32) - 1) / c->stride + 1);
 	c->gfp = (flags & SLAB_CACHE_DMA ? __GFP_DMA : 0) |
 		 (flags & SLAB_RECLAIM_ACCOUNT ? __GFP_RECLAIMABLE : 0);
+	c->page_limit = PFN_NO_LIMIT;
 	spin_lock_init(&c->lock);
 	list_init(&c->full);
 	list_init(&c->partial);

@@ -37,6 +37,9 @@ static unsigned int check_pages(const struct kmem_cache *c, const struct slab *s
 		if (!(page[i].flags & PG_slab) || page[i].slab_cache != c || page[i].slab != s)
 			BAD(nr_bad, "slab_check: S3 broken: %s, slab %p, page %u of it\n", c->name,
 			    (const void *)s, i);
+		if (page_to_pfn(page + i) >= c->page_limit)
+			BAD(nr_bad, "slab_check: S5 broken: %s, pfn %#lx, limit %#lx\n", c->name,
+			    page_to_pfn(page + i), c->page_limit);
 	}
 	return nr_bad;
 }

@@ -148,7 +148,8 @@ QAPI void kfree(const void *p)
 			slab_free_slow(__builtin_return_address(0), (void *)(uintptr_t)p);
 		return;
 	}
-	kfree_slow(p);
+	if (p)
+		kfree_slow(p);
 }
 
 /* ---- allocating, the slow path ---------------------------------------------------------- */

@@ -22,8 +22,12 @@
  * when it does not fit.  Each such hole holds a multiple of 4 MiB, so in 32 bits there are fewer
  * than 1024 of them, however many ranges there are.
  *
- * The numbers cost little: they decrease with the alignment, and the first 0 ends the work.  In a
- * space whose holes are small that is one or two of the eleven.
+ * Most spaces are never asked for more than pages.  So a space keeps the first of the numbers only,
+ * until the first request with a larger alignment, which makes the others for all ranges, once,
+ * and has them kept from then on.  They decrease with the alignment, and the first 0 ends the work.
+ *
+ * Two neighbours with nothing between them can become one: va_range_absorb().  No hole changes
+ * then, and a tree of what was released but must still be kept need not grow.
  *
  * The guard is the range's own: [end, grip_end) is nobody else's, whatever they ask for.  The last
  * hole has no range above it to be guarded against, so there the size alone must fit, and what is
@@ -35,7 +39,7 @@
  *   V1  a range is not empty, made of whole pages, and start < end <= grip_end <= the space's end;
  *   V2  hole is the grip_end of the range before, or the space's start; hole <= start;
  *   V3  tail is the grip_end of the last range, or the space's start;
- *   V4  room[i] is the largest one of the range's hole and of its children, for every alignment;
+ *   V4  room[i] is the largest one of the range's hole and of its children, for i below nr_rooms;
  *   V5  nr ranges are in the tree, and each child's parent is the one whose child it is.
  *
  * LOCKING.  None: the owner of a space holds its own lock around every call.
@@ -101,8 +105,28 @@ static uintptr_t largest_room(const struct va_range *r, unsigned int index)
 	return max(own_room(r, index), below);
 }
 
-/* Keeps V4.  Room decreases with the index: where old and new are 0, all that follows is. */
-static QAPI bool update_room(struct rb_node *node)
+/* Keeps V4 of a space that has one number a range. */
+static QAPI bool update_page_room(struct rb_node *node)
+{
+	struct va_range *r = range_of(node);
+	const struct va_range *left = child_of(r, RB_LEFT), *right = child_of(r, RB_RIGHT);
+	uintptr_t room = r->start - r->hole;
+
+	if (left)
+		room = max(room, left->room[0]);
+	if (right)
+		room = max(room, right->room[0]);
+	if (room == r->room[0])
+		return false;
+	r->room[0] = room;
+	return true;
+}
+
+/*
+ * Keeps V4 of one that has them all.  Room decreases with the index: where old and new are 0, all
+ * that follows is.
+ */
+static QAPI bool update_rooms(struct rb_node *node)
 {
 	struct va_range *r = range_of(node);
 	bool changed = false;
@@ -116,6 +140,42 @@ static QAPI bool update_room(struct rb_node *node)
 		r->room[i] = room;
 	}
 	return changed;
+}
+
+/* The range after which its parent comes when children come first: the deepest one, leftmost. */
+static struct va_range *first_below(struct va_range *r)
+{
+	for (;;) {
+		struct va_range *child = child_of(r, RB_LEFT);
+
+		if (!child)
+			child = child_of(r, RB_RIGHT);
+		if (!child)
+			return r;
+		r = child;
+	}
+}
+
+/* Children first; NULL behind the top. */
+static struct va_range *next_upwards(struct va_range *r)
+{
+	struct va_range *parent = range_of(r->node.parent);
+
+	if (parent && r != child_of(parent, RB_RIGHT) && child_of(parent, RB_RIGHT))
+		return first_below(child_of(parent, RB_RIGHT));
+	return parent;
+}
+
+/* From now on every alignment has its number. */
+static __cold void keep_all_rooms(struct va_space *s)
+{
+	struct va_range *r = range_of(s->root.top);
+
+	for (r = r ? first_below(r) : NULL; r; r = next_upwards(r))
+		for (unsigned int i = 0; i < VA_NR_ALIGNS; i++)
+			r->room[i] = largest_room(r, i);
+	s->nr_rooms = VA_NR_ALIGNS;
+	s->root.update = update_rooms;
 }
 
 /* ---- finding a place -------------------------------------------------------------------- */
@@ -163,14 +223,15 @@ static struct va_range *first_above(const struct va_space *s, uintptr_t va)
 }
 
 /* The lowest range of @r's subtree whose hole has the room; there is one. */
-static struct va_range *lowest_with_room(struct va_range *r, const struct request *q)
+static inline struct va_range *lowest_with_room(struct va_range *r, unsigned int index,
+						uintptr_t need)
 {
 	for (;;) {
 		struct va_range *left = child_of(r, RB_LEFT);
 
-		if (subtree_room(left, q->index) >= q->need)
+		if (subtree_room(left, index) >= need)
 			r = left;
-		else if (own_room(r, q->index) >= q->need)
+		else if (own_room(r, index) >= need)
 			return r;
 		else
 			r = child_of(r, RB_RIGHT);
@@ -185,7 +246,7 @@ static struct va_range *next_with_room(struct va_range *r, const struct request 
 		const struct rb_node *from;
 
 		if (subtree_room(right, q->index) >= q->need)
-			return lowest_with_room(right, q);
+			return lowest_with_room(right, q->index, q->need);
 		do {
 			from = &r->node;
 			r = range_of(from->parent);
@@ -195,11 +256,22 @@ static struct va_range *next_with_room(struct va_range *r, const struct request 
 	}
 }
 
+/* The lowest range whose hole may be the place; NULL: only the last hole can. */
+static struct va_range *first_candidate(const struct va_space *s, const struct request *q)
+{
+	struct va_range *top = range_of(s->root.top);
+
+	if (q->low > s->start)
+		return first_above(s, q->low);
+	return subtree_room(top, q->index) >= q->need ? lowest_with_room(top, q->index, q->need) :
+							NULL;
+}
+
 /* The lowest place for @q; the range above it is *next, NULL in the last hole. */
 static int find_place(const struct va_space *s, const struct request *q, uintptr_t *place,
 		      struct va_range **next)
 {
-	struct va_range *r = first_above(s, q->low);
+	struct va_range *r = first_candidate(s, q);
 
 	while (r && !fits(q, r->hole, r->start, q->need, place))
 		r = next_with_room(r, q);
@@ -216,8 +288,8 @@ static int find_place(const struct va_space *s, const struct request *q, uintptr
 QAPI void va_space_init(struct va_space *s, uintptr_t start, uintptr_t end)
 {
 	BUG_ON(start >= end || !IS_ALIGNED(start, PAGE_SIZE) || !IS_ALIGNED(end, PAGE_SIZE));
-	*s = (struct va_space){ .start = start, .end = end, .tail = start };
-	rb_init(&s->root, update_room);
+	*s = (struct va_space){ .start = start, .end = end, .tail = start, .nr_rooms = 1 };
+	rb_init(&s->root, update_page_room);
 }
 
 /* The hole below @next, or the last one, begins at @hole from now on. */
@@ -245,6 +317,20 @@ static void link_below(struct va_space *s, struct va_range *r, struct va_range *
 	s->nr++;
 }
 
+/* @r gets @size bytes from @start on, in the hole below @next. */
+static void put(struct va_space *s, struct va_range *r, uintptr_t start, size_t size, size_t guard,
+		struct va_range *next)
+{
+	for (unsigned int i = 0; i < s->nr_rooms; i++)
+		r->room[i] = 0;
+	r->start = start;
+	r->end = start + size;
+	r->grip_end = r->end + min(guard, s->end - r->end);
+	r->hole = next ? next->hole : s->tail;
+	move_hole(s, next, r->grip_end);
+	link_below(s, r, next);
+}
+
 QAPI int va_range_reserve_within(struct va_space *s, struct va_range *r, size_t size, size_t align,
 				 size_t guard, uintptr_t low, uintptr_t high)
 {
@@ -256,20 +342,37 @@ QAPI int va_range_reserve_within(struct va_space *s, struct va_range *r, size_t 
 	err = request_init(&q, size, align, guard);
 	if (err)
 		return err;
+	if (unlikely(q.index >= s->nr_rooms))
+		keep_all_rooms(s);
 	err = find_place(s, &q, &start, &next);
 	if (err)
 		return err;
-	*r = (struct va_range){ .start = start, .end = start + size };
-	r->grip_end = r->end + min(guard, s->end - r->end);
-	r->hole = next ? next->hole : s->tail;
-	move_hole(s, next, r->grip_end);
-	link_below(s, r, next);
+	put(s, r, start, size, guard, next);
+	return 0;
+}
+
+/* Pages anywhere, the common case: the place is the start of the lowest hole with room. */
+static int reserve_pages(struct va_space *s, struct va_range *r, size_t size, size_t guard)
+{
+	struct va_range *next = range_of(s->root.top);
+	uintptr_t need = size + guard;
+
+	if (next && next->room[0] >= need)
+		next = lowest_with_room(next, 0, need);
+	else if (s->end - s->tail >= size)
+		next = NULL;
+	else
+		return -ENOSPC;
+	put(s, r, next ? next->hole : s->tail, size, guard, next);
 	return 0;
 }
 
 QAPI int va_range_reserve(struct va_space *s, struct va_range *r, size_t size, size_t align,
 			  size_t guard)
 {
+	if (likely(align == PAGE_SIZE && size && size + guard >= size &&
+		   IS_ALIGNED(size | guard, PAGE_SIZE)))
+		return reserve_pages(s, r, size, guard);
 	return va_range_reserve_within(s, r, size, align, guard, s->start, s->end);
 }
 
@@ -284,6 +387,18 @@ QAPI void va_range_release(struct va_space *s, struct va_range *r)
 	move_hole(s, next, r->hole);
 	r->start = 0;
 	r->end = 0;
+}
+
+QAPI void va_range_absorb(struct va_space *s, struct va_range *r, struct va_range *next)
+{
+	/* The hole below @next begins where the range before it ends, and ranges are not empty. */
+	BUG_ON(next->hole != r->grip_end || next->start != r->grip_end);
+	r->end = next->end;
+	r->grip_end = next->grip_end;
+	rb_erase(&s->root, &next->node);
+	s->nr--;
+	next->start = 0;
+	next->end = 0;
 }
 
 /* ---- asking ----------------------------------------------------------------------------- */
@@ -305,6 +420,11 @@ QAPI struct va_range *va_range_first(const struct va_space *s)
 QAPI struct va_range *va_range_next(const struct va_range *r)
 {
 	return range_of(rb_next(&r->node));
+}
+
+QAPI struct va_range *va_range_prev(const struct va_range *r)
+{
+	return range_of(rb_prev(&r->node));
 }
 
 QAPI uintptr_t va_space_largest_hole(const struct va_space *s, size_t guard)
@@ -350,7 +470,7 @@ static unsigned int check_range(const struct va_space *s, const struct va_range 
 		       end, (unsigned long)r->hole, (unsigned long)hole);
 		nr_bad++;
 	}
-	for (unsigned int i = 0; i < VA_NR_ALIGNS; i++) {
+	for (unsigned int i = 0; i < s->nr_rooms; i++) {
 		if (r->room[i] == largest_room(r, i))
 			continue;
 		pr_err("va_range_check: V4 broken: %#lx-%#lx, room[%u] %#lx, not %#lx\n", start,

@@ -25,7 +25,7 @@ struct va_range {
 
 	/*
 	 * Of the subtree: bytes of the largest hole below a range, where a hole counts from its
-	 * first multiple of PAGE_SIZE << i.
+	 * first multiple of PAGE_SIZE << i.  The space's nr_rooms of them are kept.
 	 */
 	uintptr_t room[VA_NR_ALIGNS];
 };
@@ -34,6 +34,7 @@ struct va_space {
 	uintptr_t start, end;
 	uintptr_t tail; /* the hole above all ranges: [tail, end) */
 	unsigned long nr;
+	unsigned int nr_rooms; /* 1 until a request has an alignment above PAGE_SIZE, then all */
 	struct rb_root root;
 };
 
@@ -54,8 +55,9 @@ QAPI void va_space_init(struct va_space *s, uintptr_t start, uintptr_t end);
  * Return: 0, with @r->start and @r->end set; -EINVAL, the request makes no sense; -ENOSPC, no hole
  *         of the space has such a place.
  * Owner:  the space has @r, until va_range_release().
- * Cost:   O(log nr); an @align above PAGE_SIZE << (VA_NR_ALIGNS - 1) adds as much for each hole
- *         that holds a multiple of that, but not one of @align with @size behind it.
+ * Cost:   O(log nr); O(nr) for the first request ever, of the space, with @align above PAGE_SIZE;
+ *         an @align above PAGE_SIZE << (VA_NR_ALIGNS - 1) adds O(log nr) for each hole that holds a
+ *         multiple of that, but not one of @align with @size behind it.
  */
 QAPI int va_range_reserve(struct va_space *s, struct va_range *r, size_t size, size_t align,
 			  size_t guard) __must_check;
@@ -76,6 +78,14 @@ QAPI int va_range_reserve_within(struct va_space *s, struct va_range *r, size_t 
 QAPI void va_range_release(struct va_space *s, struct va_range *r);
 
 /**
+ * va_range_absorb - make @r and @next, the range after it, one range: @r.
+ * @next: begins where @r's guard ends; anything else is a BUG.
+ *
+ * Afterwards @next is in no space.  Cost: O(log nr).
+ */
+QAPI void va_range_absorb(struct va_space *s, struct va_range *r, struct va_range *next);
+
+/**
  * va_range_find - the range that @addr lies in.
  *
  * Return: NULL when it lies in none, in a guard for instance.
@@ -84,12 +94,13 @@ QAPI void va_range_release(struct va_space *s, struct va_range *r);
 QAPI struct va_range *va_range_find(const struct va_space *s, uintptr_t addr);
 
 /**
- * va_range_first, va_range_next - the ranges in order of addresses.
+ * va_range_first, va_range_next, va_range_prev - the ranges in order of addresses.
  *
  * Return: NULL when there are no more.
  */
 QAPI struct va_range *va_range_first(const struct va_space *s);
 QAPI struct va_range *va_range_next(const struct va_range *r);
+QAPI struct va_range *va_range_prev(const struct va_range *r);
 
 /**
  * va_space_largest_hole - the largest @size that va_range_reserve(PAGE_SIZE, @guard) can get.

@@ -13,19 +13,25 @@
  * A translation that was used may be remembered by any CPU until it is told to forget.  So a freed
  * area keeps its addresses, and its pages if they are its own, until the next flush, which serves
  * all lazy areas together: nobody else ever meets an old translation of his page or address.
- * How much may wait is bounded; a shortage of pages or addresses flushes at once.
+ * How much may wait, of pages and of addresses, is bounded; a shortage of either flushes at once.
+ *
+ * What waits needs no memory of who it was.  So a lazy area and its lazy neighbours are one, and
+ * their pages are on one list: however many areas were freed, the tree has no more lazy ones than
+ * living ones, but for one, and a flush releases a few large ranges.
  *
  * Which pages an area has is written in the page tables and nowhere else; when it is unmapped they
  * are linked through struct page.  So an area costs its descriptor, however large it is.
  *
  * STATE.  space: the ranges of all areas, lazy ones included.  unfinished: freed where sleeping was
- * forbidden, still mapped.  lazy: unmapped, not flushed.
+ * forbidden, still mapped.  lazy: unmapped, not flushed; lazy_pages: their pages.
  *
  * INVARIANTS, checked by vmalloc_check():
  *   A1  an area in the space that is not freed maps every page of its range, and what is its own
  *       has one reference;
- *   A2  a lazy area maps nothing; its pages are on its list;
- *   A3  nr_lazy_pages is the sum over the lazy list, and nr_pages over the living VM_ALLOC areas.
+ *   A2  a lazy area maps nothing, and no two are neighbours; its pages are on the list, with
+ *       references;
+ *   A3  nr_lazy_pages and lazy_bytes are the sums over the two lists, if no flush is under way, and
+ *       nr_pages that over the living VM_ALLOC areas.
  *
  * LOCKING.  vmap_lock, irq-safe, a leaf, guards the space, the lists and the counts.  What an area
  * maps is its owner's alone; a freed area belongs to whoever took it from its list.
@@ -51,16 +57,19 @@
 #include "internal.h"
 #include "vmalloc.h"
 
-#define CHUNK_PAGES 64u  /* got, mapped and freed at a time: on the stack */
+#define CHUNK_PAGES 128u /* got, mapped and freed at a time: on the stack */
 #define LAZY_SHARE  64ul /* of all managed pages may wait for a flush */
 #define LAZY_LEAST  32ul /* pages, at least */
+#define LAZY_SPAN   4ul  /* the range is divided by this: addresses that may wait */
 
 static struct va_space space;
 static LIST_HEAD(unfinished);
 static LIST_HEAD(lazy);
+static LIST_HEAD(lazy_pages);
 static struct vm_counts counts;
 static spinlock_t vmap_lock = SPINLOCK_INIT;
-static unsigned long nr_lazy_max; /* pages that may wait for a flush */
+static unsigned long nr_lazy_max;    /* pages that may wait for a flush */
+static unsigned long lazy_bytes_max; /* addresses */
 static bool flush_at_once;
 
 __init QAPI int vmalloc_debug_parse(const char *value)
@@ -73,20 +82,23 @@ __init QAPI int vmalloc_debug_parse(const char *value)
 
 /* ---- areas ------------------------------------------------------------------------------ */
 
-static int reserve(struct vm_area *area, size_t size, size_t align)
+static int reserve(struct vm_area *area)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
-	int err = va_range_reserve(&space, &area->range, size, align, PAGE_SIZE);
+	int err = va_range_reserve(&space, &area->range, area->size, PAGE_SIZE, PAGE_SIZE);
 
-	if (!err)
+	if (!err) {
 		counts.nr_areas++;
+		counts.nr_pages += area->nr_pages;
+	}
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	return err;
 }
 
-QAPI struct vm_area *vm_area_get(size_t size, size_t align, unsigned long flags, const void *caller)
+/* Out of line: leaks.c knows a descriptor by having been allocated here. */
+__noinline QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, const void *caller)
 {
-	struct vm_area *area = kzalloc(sizeof(*area), GFP_KERNEL | __GFP_NOWARN);
+	struct vm_area *area = kmalloc(sizeof(*area), GFP_KERNEL | __GFP_NOWARN);
 	int err;
 
 	if (!area)
@@ -94,12 +106,16 @@ QAPI struct vm_area *vm_area_get(size_t size, size_t align, unsigned long flags,
 	area->size = size;
 	area->flags = flags;
 	area->caller = caller;
-	list_init(&area->pages);
-	err = reserve(area, size, align);
-	if (err == -ENOSPC) {
+	area->nr_pages = flags & VM_ALLOC ? size >> PAGE_SHIFT : 0;
+	area->pa = 0;
+	area->freed = false;
+	area->lazy = false;
+	owner_stamp_now(&area->taken);
+	err = reserve(area);
+	if (unlikely(err == -ENOSPC)) {
 		/* What waits for a flush has addresses. */
 		vm_unmap_aliases();
-		err = reserve(area, size, align);
+		err = reserve(area);
 	}
 	if (!err)
 		return area;
@@ -107,14 +123,23 @@ QAPI struct vm_area *vm_area_get(size_t size, size_t align, unsigned long flags,
 	return NULL;
 }
 
-QAPI void vm_area_put(struct vm_area *area)
+/* Its addresses, and the descriptor. */
+static void release(struct vm_area *area)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
 
 	va_range_release(&space, &area->range);
-	counts.nr_areas--;
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	kfree(area);
+}
+
+QAPI void vm_area_put(struct vm_area *area)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+
+	counts.nr_areas--;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	release(area);
 }
 
 static void *area_va(const struct vm_area *area)
@@ -156,90 +181,126 @@ QAPI struct vm_area *vm_area_take(const void *va, unsigned long flags, const cha
 
 /* ---- freeing ---------------------------------------------------------------------------- */
 
-/* The pages on a list, in bulk. */
-static void free_page_list(struct list_head *pages)
-{
-	struct page *chunk[CHUNK_PAGES];
-
-	while (!list_empty(pages)) {
-		unsigned int nr = 0;
-
-		while (nr < CHUNK_PAGES && !list_empty(pages)) {
-			chunk[nr] = list_first_entry(pages, struct page, lru);
-			list_del(&chunk[nr++]->lru);
-		}
-		free_pages_bulk_array(nr, chunk);
-	}
-}
-
-/* Everything on the lazy list, and the addresses that it spans. */
-static void take_lazy(struct list_head *areas, uintptr_t *start, uintptr_t *end)
+/* Everything that waits, and the addresses that it spans. */
+static void take_lazy(struct list_head *areas, struct list_head *pages, uintptr_t *start,
+		      uintptr_t *end)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	struct vm_area *area;
 
 	*start = UINTPTR_MAX;
 	*end = 0;
-	while (!list_empty(&lazy)) {
-		struct vm_area *area = list_first_entry(&lazy, struct vm_area, link);
-
+	list_for_each_entry(area, &lazy, link) {
 		*start = min(*start, area->range.start);
 		*end = max(*end, area->range.end);
-		list_move(&area->link, areas);
+		area->lazy = false;
 	}
+	list_splice_tail_init(&lazy, areas);
+	list_splice_tail_init(&lazy_pages, pages);
+	counts.nr_lazy_areas = 0;
+	counts.nr_lazy_pages = 0;
+	counts.lazy_bytes = 0;
 	spin_unlock_irqrestore(&vmap_lock, flags);
-}
-
-/* No CPU knows them any more. */
-static void release_flushed(struct list_head *areas)
-{
-	struct vm_area *area, *next;
-
-	list_for_each_entry_safe(area, next, areas, link) {
-		unsigned long flags = spin_lock_irqsave(&vmap_lock);
-
-		va_range_release(&space, &area->range);
-		counts.nr_lazy_areas--;
-		counts.nr_lazy_pages -= area->nr_pages;
-		spin_unlock_irqrestore(&vmap_lock, flags);
-		free_page_list(&area->pages);
-		kfree(area);
-	}
-}
-
-/* Unmapped, by the caller: from now on it waits for the flush. */
-static bool add_lazy(struct vm_area *area)
-{
-	unsigned long flags = spin_lock_irqsave(&vmap_lock);
-	bool too_much;
-
-	list_add_tail(&area->link, &lazy);
-	counts.nr_lazy_areas++;
-	counts.nr_lazy_pages += area->nr_pages;
-	too_much = counts.nr_lazy_pages > nr_lazy_max;
-	spin_unlock_irqrestore(&vmap_lock, flags);
-	return too_much;
 }
 
 static void flush_lazy(void)
 {
-	LIST_HEAD(areas);
+	struct vm_area *area, *next;
 	uintptr_t start, end;
+	LIST_HEAD(areas);
+	LIST_HEAD(pages);
 
-	take_lazy(&areas, &start, &end);
+	take_lazy(&areas, &pages, &start, &end);
 	if (list_empty(&areas))
 		return;
 	tlb_flush_range(start, end);
-	release_flushed(&areas);
+	/* No CPU knows them any more. */
+	free_pages_list(&pages);
+	list_for_each_entry_safe(area, next, &areas, link)
+		release(area);
+}
+
+/* Does @r, a neighbour or NULL, wait as well? */
+static struct vm_area *lazy_neighbour(struct va_range *r)
+{
+	struct vm_area *area = r ? container_of(r, struct vm_area, range) : NULL;
+
+	return area && area->lazy ? area : NULL;
+}
+
+/* @area becomes lazy, one with those next to it: up to two descriptors are left over. */
+static void join(struct vm_area *area, struct vm_area *left_over[2]) __must_hold(vmap_lock)
+{
+	struct vm_area *below = lazy_neighbour(va_range_prev(&area->range));
+	struct vm_area *above = lazy_neighbour(va_range_next(&area->range));
+
+	if (below && below->range.grip_end == area->range.start) {
+		va_range_absorb(&space, &below->range, &area->range);
+		left_over[0] = area;
+		area = below;
+	} else {
+		list_add_tail(&area->link, &lazy);
+		area->lazy = true;
+	}
+	if (above && above->range.start == area->range.grip_end) {
+		list_del(&above->link);
+		va_range_absorb(&space, &area->range, &above->range);
+		left_over[1] = above;
+	}
+	if (left_over[0] || left_over[1])
+		area->caller = NULL;
+	area->size = area->range.end - area->range.start;
+}
+
+/* What @area maps; its own pages to @pages.  How many those are. */
+static unsigned long unmap(const struct vm_area *area, struct list_head *pages)
+{
+	bool own = area->flags & VM_ALLOC;
+	unsigned long nr = pgtable_unmap_pages(area->range.start, area->size, own ? pages : NULL);
+
+	return own ? nr : 0;
 }
 
 /* Is a flush due? */
-static bool unmap(struct vm_area *area)
+static bool make_lazy(struct vm_area *area)
 {
-	area->nr_pages = pgtable_unmap_pages(area->range.start, area->size,
-					     area->flags & VM_ALLOC ? &area->pages : NULL);
-	if (!(area->flags & VM_ALLOC))
-		area->nr_pages = 0;
-	return add_lazy(area) || flush_at_once;
+	struct vm_area *left_over[2] = { NULL, NULL };
+	unsigned long flags, nr;
+	LIST_HEAD(pages);
+	bool too_much;
+
+	nr = unmap(area, &pages);
+	flags = spin_lock_irqsave(&vmap_lock);
+	counts.nr_lazy_areas++;
+	counts.nr_lazy_pages += nr;
+	counts.lazy_bytes += area->range.grip_end - area->range.start;
+	list_splice_tail_init(&pages, &lazy_pages);
+	join(area, left_over);
+	too_much = counts.nr_lazy_pages > nr_lazy_max || counts.lazy_bytes > lazy_bytes_max;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	kfree(left_over[0]);
+	kfree(left_over[1]);
+	return too_much;
+}
+
+/* Unmap and flush @area alone, and release what it has. */
+static void retire_now(struct vm_area *area)
+{
+	LIST_HEAD(pages);
+
+	unmap(area, &pages);
+	tlb_flush_range(area->range.start, area->range.end);
+	free_pages_list(&pages);
+	release(area);
+}
+
+/* Is a flush due? */
+static bool retire(struct vm_area *area)
+{
+	if (likely(!flush_at_once))
+		return make_lazy(area);
+	retire_now(area);
+	return false;
 }
 
 /* One that was freed where nothing could be done; NULL: no more. */
@@ -256,21 +317,28 @@ static struct vm_area *next_unfinished(void)
 	return area;
 }
 
-static void finish(void)
+static __noinline void finish_all(void)
 {
 	struct vm_area *area;
 	bool flush = false;
 
 	while ((area = next_unfinished()) != NULL)
-		flush |= unmap(area);
+		flush |= retire(area);
 	if (flush)
 		flush_lazy();
+}
+
+/* Without the lock: what an interrupt leaves behind just now, the next call finds. */
+static void finish(void)
+{
+	if (unlikely(READ_ONCE(unfinished.next) != &unfinished))
+		finish_all();
 }
 
 QAPI void vm_area_retire(struct vm_area *area)
 {
 	finish();
-	if (unmap(area))
+	if (retire(area))
 		flush_lazy();
 }
 
@@ -316,13 +384,15 @@ static __cold void report_failure(size_t size, gfp_t gfp, const char *what)
 /* Get up to @nr pages, all or none; freed areas have pages, too. */
 static bool get_chunk(gfp_t gfp, unsigned long nr, struct page **pages)
 {
-	memset(pages, 0, nr * sizeof(*pages));
-	if (alloc_pages_bulk_array(gfp, nr, pages) == nr)
+	unsigned long taken = alloc_pages_fill(gfp, nr, pages);
+
+	if (likely(taken == nr))
 		return true;
 	vm_unmap_aliases();
-	if (alloc_pages_bulk_array(gfp, nr, pages) == nr)
+	taken += alloc_pages_fill(gfp, nr - taken, pages + taken);
+	if (taken == nr)
 		return true;
-	free_pages_bulk_array(nr, pages);
+	free_pages_bulk_array(taken, pages);
 	return false;
 }
 
@@ -338,6 +408,7 @@ static size_t fill(struct vm_area *area, gfp_t gfp, uint32_t prot)
 
 		if (!get_chunk(gfp, nr, pages))
 			break;
+		page_owner_of_area(nr, pages);
 		if (pgtable_map_pages(area->range.start + done, pages, nr, prot)) {
 			free_pages_bulk_array(nr, pages);
 			break;
@@ -350,7 +421,7 @@ static size_t fill(struct vm_area *area, gfp_t gfp, uint32_t prot)
 static struct vm_area *alloc_area(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 {
 	const gfp_t for_pages = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
-	struct vm_area *area = vm_area_get(ALIGN_UP(size, PAGE_SIZE), PAGE_SIZE, VM_ALLOC, caller);
+	struct vm_area *area = vm_area_get(ALIGN_UP(size, PAGE_SIZE), VM_ALLOC, caller);
 
 	if (!area) {
 		report_failure(size, gfp, "no addresses, or no memory to note them");
@@ -358,7 +429,7 @@ static struct vm_area *alloc_area(size_t size, gfp_t gfp, uint32_t prot, const v
 	}
 	if (fill(area, for_pages, prot) < area->size) {
 		vm_area_take(area_va(area), VM_ALLOC, "vmalloc");
-		vm_area_retire(area);
+		retire_now(area);
 		report_failure(size, gfp, "no pages");
 		return NULL;
 	}
@@ -368,7 +439,6 @@ static struct vm_area *alloc_area(size_t size, gfp_t gfp, uint32_t prot, const v
 static void *alloc_at(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 {
 	struct vm_area *area;
-	unsigned long flags;
 
 	might_sleep();
 	BUG_ON(!(gfp & __GFP_WAIT));
@@ -381,10 +451,6 @@ static void *alloc_at(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 	area = alloc_area(size, gfp, prot, caller);
 	if (!area)
 		return NULL;
-	flags = spin_lock_irqsave(&vmap_lock);
-	area->nr_pages = area->size >> PAGE_SHIFT;
-	counts.nr_pages += area->nr_pages;
-	spin_unlock_irqrestore(&vmap_lock, flags);
 	if (gfp & __GFP_ZERO)
 		memset(area_va(area), 0, area->size);
 	return area_va(area);
@@ -440,7 +506,7 @@ static void *map_pages(struct page **pages, unsigned int nr, uint32_t prot, cons
 	finish();
 	if (!nr || nr > (mm_layout.vmalloc_end - mm_layout.vmalloc_start) >> PAGE_SHIFT)
 		return NULL;
-	area = vm_area_get((size_t)nr << PAGE_SHIFT, PAGE_SIZE, VM_MAP, caller);
+	area = vm_area_get((size_t)nr << PAGE_SHIFT, VM_MAP, caller);
 	if (!area)
 		return NULL;
 	if (pgtable_map_pages(area->range.start, pages, nr, prot)) {
@@ -461,8 +527,8 @@ QAPI void vunmap(const void *va)
 	might_sleep();
 	if (!va)
 		return;
-	vm_area_retire(vm_area_take(va, VM_MAP, "vunmap"));
-	vm_unmap_aliases();
+	finish();
+	retire_now(vm_area_take(va, VM_MAP, "vunmap"));
 }
 
 QAPI void *vm_map_ram(struct page **pages, unsigned int nr, int node, uint32_t prot)
@@ -486,24 +552,16 @@ QAPI void vm_unmap_ram(const void *va, unsigned int nr)
 
 QAPI struct page *vmalloc_to_page(const void *va)
 {
-	struct pt_walk w;
+	pfn_t pfn = is_vmalloc_addr(va) ? pgtable_pfn((uintptr_t)va) : PFN_NONE;
 
-	if (!is_vmalloc_addr(va))
-		return NULL;
-	pgtable_walk((uintptr_t)va, &w);
-	return w.present && pfn_valid((pfn_t)(w.pa >> PAGE_SHIFT)) ?
-		       pfn_to_page((pfn_t)(w.pa >> PAGE_SHIFT)) :
-		       NULL;
+	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 }
 
 QAPI pfn_t vmalloc_to_pfn(const void *va)
 {
-	struct pt_walk w;
+	pfn_t pfn = is_vmalloc_addr(va) ? pgtable_pfn((uintptr_t)va) : PFN_NONE;
 
-	if (!is_vmalloc_addr(va))
-		return 0;
-	pgtable_walk((uintptr_t)va, &w);
-	return w.present ? (pfn_t)(w.pa >> PAGE_SHIFT) : 0;
+	return pfn == PFN_NONE ? 0 : pfn;
 }
 
 QAPI void vm_count(struct vm_counts *c)
@@ -520,7 +578,7 @@ QAPI void vm_count(struct vm_counts *c)
 
 QAPI void vm_state_get(struct vm_state *s)
 {
-	*s = (struct vm_state){ &vmap_lock, &space, &lazy, &counts };
+	*s = (struct vm_state){ &vmap_lock, &space, &lazy, &lazy_pages, &counts };
 }
 
 /* ---- the beginning ---------------------------------------------------------------------- */
@@ -546,6 +604,7 @@ __init QAPI void vmalloc_init(void)
 	for_each_zone(z)
 		nr_lazy_max += z->nr_managed / LAZY_SHARE;
 	nr_lazy_max = max(nr_lazy_max, LAZY_LEAST);
+	lazy_bytes_max = (mm_layout.vmalloc_end - mm_layout.vmalloc_start) / LAZY_SPAN;
 	va_space_init(&space, mm_layout.vmalloc_start, mm_layout.vmalloc_end);
 	shrinker_register(&shrinker);
 	drain_register(&hook);

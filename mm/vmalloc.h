@@ -10,31 +10,32 @@
 #include <quarry/vmalloc.h>
 #include <quarry/whatis.h>
 
+#include "debug/page_owner.h"
 #include "va_range.h"
 
 struct vm_area {
 	struct va_range range;
-	size_t size;         /* bytes mapped: all of the range */
-	unsigned long flags; /* VM_* */
-	const void *caller;
-	unsigned long nr_pages; /* of VM_ALLOC: its own */
+	size_t size;            /* bytes mapped: all of the range */
+	unsigned long flags;    /* VM_* */
+	const void *caller;     /* NULL: of freed neighbours that became one, several */
+	unsigned long nr_pages; /* of VM_ALLOC: its own, while it lives */
 	phys_addr_t pa;         /* of VM_IOREMAP: of the first page */
 	bool freed;
-	struct list_head link;  /* freed: unfinished or lazy, of vmalloc.c */
-	struct list_head pages; /* lazy VM_ALLOC: linked by lru */
+	bool lazy;             /* waits for the flush that comes next */
+	struct list_head link; /* freed: unfinished or lazy, of vmalloc.c */
+	struct owner_stamp taken;
 };
 
 /* Addresses for @size bytes, a page-aligned number; not mapped yet.  NULL: none, or no memory. */
-QAPI struct vm_area *vm_area_get(size_t size, size_t align, unsigned long flags,
-				 const void *caller);
+QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, const void *caller);
 
-/* Give back an area of which nothing is mapped, nor was since it was got. */
+/* Give back an area, not of VM_ALLOC, of which nothing is mapped, nor was since it was got. */
 QAPI void vm_area_put(struct vm_area *area);
 
 /* The living area that starts at @va and has one of @flags; anything else panics: "@who of ...". */
 QAPI struct vm_area *vm_area_take(const void *va, unsigned long flags, const char *who);
 
-/* Unmap @area, and wait for the flush: then its pages and addresses are free. */
+/* Unmap @area, and leave it to the next flush: then its pages and addresses are free. */
 QAPI void vm_area_retire(struct vm_area *area);
 
 /* ---- for those who look at all areas ---------------------------------------------------- */
@@ -43,7 +44,8 @@ QAPI void vm_area_retire(struct vm_area *area);
 struct vm_state {
 	spinlock_t *lock;
 	const struct va_space *space;
-	const struct list_head *lazy;
+	const struct list_head *lazy;       /* areas, by link */
+	const struct list_head *lazy_pages; /* theirs, by lru */
 	const struct vm_counts *counts;
 };
 

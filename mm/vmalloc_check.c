@@ -19,8 +19,8 @@
 
 /* What a walk over all areas has counted. */
 struct tally {
-	unsigned long nr_areas, nr_pages;           /* of living ones */
-	unsigned long nr_lazy_areas, nr_lazy_pages; /* of those on the lazy list */
+	unsigned long nr_areas, nr_pages;        /* of living ones */
+	unsigned long nr_lazy_pages, lazy_bytes; /* of the two lists */
 };
 
 /* A page of an area that lives: mapped, and to what it should be. */
@@ -73,23 +73,34 @@ static unsigned int check_unmapped(uintptr_t start, uintptr_t end)
 	return nr_bad;
 }
 
+/* A lazy area maps nothing, and begins where no other one ends. */
 static unsigned int check_lazy(const struct vm_area *area, struct tally *t)
 {
 	unsigned int nr_bad = check_unmapped(area->range.start, area->range.end);
-	const struct page *page;
-	unsigned long nr = 0;
+	const struct va_range *r = va_range_prev(&area->range);
+	const struct vm_area *below = r ? container_of(r, const struct vm_area, range) : NULL;
 
-	list_for_each_entry(page, &area->pages, lru) {
-		nr++;
+	if (!area->freed || !area->lazy)
+		BAD(nr_bad, "vmalloc_check: A2 broken: area %p waits, but is not freed\n",
+		    (const void *)area->range.start);
+	if (below && below->lazy && r->grip_end == area->range.start)
+		BAD(nr_bad, "vmalloc_check: A2 broken: area %p and the one below it wait\n",
+		    (const void *)area->range.start);
+	t->lazy_bytes += area->range.grip_end - area->range.start;
+	return nr_bad;
+}
+
+static unsigned int check_lazy_pages(const struct list_head *pages, struct tally *t)
+{
+	const struct page *page;
+	unsigned int nr_bad = 0;
+
+	list_for_each_entry(page, pages, lru) {
+		t->nr_lazy_pages++;
 		if (atomic_read(&page->_count) < 1)
-			BAD(nr_bad, "vmalloc_check: A2 broken: pfn %#lx of a lazy area is free\n",
+			BAD(nr_bad, "vmalloc_check: A2 broken: pfn %#lx waits, but is free\n",
 			    page_to_pfn(page));
 	}
-	if (!area->freed || nr != area->nr_pages)
-		BAD(nr_bad, "vmalloc_check: A2 broken: lazy area %p has %lu pages, lists %lu\n",
-		    (const void *)area->range.start, area->nr_pages, nr);
-	t->nr_lazy_areas++;
-	t->nr_lazy_pages += nr;
 	return nr_bad;
 }
 
@@ -109,7 +120,7 @@ static unsigned int check_areas(const struct vm_state *s, struct tally *t)
 	}
 	list_for_each_entry(area, s->lazy, link)
 		nr_bad += check_lazy(area, t);
-	return nr_bad;
+	return nr_bad + check_lazy_pages(s->lazy_pages, t);
 }
 
 QAPI unsigned int vmalloc_check(void)
@@ -122,14 +133,12 @@ QAPI unsigned int vmalloc_check(void)
 	vm_state_get(&s);
 	flags = spin_lock_irqsave(s.lock);
 	nr_bad = va_range_check(s.space) + check_areas(&s, &t);
-	if (t.nr_areas != s.counts->nr_areas || t.nr_pages != s.counts->nr_pages ||
-	    t.nr_lazy_areas != s.counts->nr_lazy_areas ||
-	    t.nr_lazy_pages != s.counts->nr_lazy_pages)
-		BAD(nr_bad,
-		    "vmalloc_check: A3 broken: areas %lu/%lu pages %lu/%lu lazy %lu/%lu "
-		    "pages %lu/%lu\n",
-		    t.nr_areas, s.counts->nr_areas, t.nr_pages, s.counts->nr_pages, t.nr_lazy_areas,
-		    s.counts->nr_lazy_areas, t.nr_lazy_pages, s.counts->nr_lazy_pages);
+	if (t.nr_areas != s.counts->nr_areas || t.nr_pages != s.counts->nr_pages)
+		BAD(nr_bad, "vmalloc_check: A3 broken: areas %lu/%lu pages %lu/%lu\n", t.nr_areas,
+		    s.counts->nr_areas, t.nr_pages, s.counts->nr_pages);
+	if (t.nr_lazy_pages != s.counts->nr_lazy_pages || t.lazy_bytes != s.counts->lazy_bytes)
+		BAD(nr_bad, "vmalloc_check: A3 broken: lazy pages %lu/%lu bytes %lu/%lu\n",
+		    t.nr_lazy_pages, s.counts->nr_lazy_pages, t.lazy_bytes, s.counts->lazy_bytes);
 	spin_unlock_irqrestore(s.lock, flags);
 	return nr_bad;
 }

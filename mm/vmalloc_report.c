@@ -85,6 +85,7 @@ static void show_backing(struct out *o, uintptr_t va)
 		return;
 	out_printf(o, "page ");
 	page_show(o, page);
+	page_owner_show(o, page);
 }
 
 static QAPI bool describe_area(struct out *o, uintptr_t va)
@@ -102,7 +103,10 @@ static QAPI bool describe_area(struct out *o, uintptr_t va)
 		   kind_of(area), (unsigned long)area->range.start, area->size,
 		   (unsigned long)(va - area->range.start),
 		   va < area->range.end ? "inside" : "guard", area->freed ? "freed" : "living");
-	vm_caller_show(o, area->caller);
+	if (area->caller)
+		vm_caller_show(o, area->caller);
+	else
+		out_printf(o, "several");
 	out_printf(o, "\n");
 	show_backing(o, va);
 	return true;

@@ -19,6 +19,7 @@
  * address is never read from.
  */
 #include <quarry/align.h>
+#include <quarry/fixmap.h>
 #include <quarry/mm.h>
 #include <quarry/out.h>
 #include <quarry/percpu.h>
@@ -28,6 +29,7 @@
 #include <quarry/spinlock.h>
 #include <quarry/whatis.h>
 
+#include "debug/page_owner.h"
 #include "internal.h"
 #include "kmap.h"
 #include "slab.h"
@@ -74,6 +76,7 @@ static void show_page(struct out *o, const struct page *page)
 {
 	out_printf(o, "page ");
 	page_show(o, page);
+	page_owner_show(o, page);
 }
 
 static bool show_lowmem(struct out *o, uintptr_t va)
@@ -92,13 +95,11 @@ static bool show_lowmem(struct out *o, uintptr_t va)
 static void show_slot_of(struct out *o, uintptr_t va)
 {
 	unsigned long slot = (va - VA_FIXMAP_START) >> PAGE_SHIFT;
-	unsigned long kmap = (va - VA_KMAP_LOCAL_START) >> PAGE_SHIFT;
 	pte_t pte = pte_read(port_fixmap_slot(va));
 
-	out_printf(o, "fixmap slot=%lu", slot);
+	out_printf(o, "fixmap slot=%lu use=%s", slot, fixmap_user((unsigned int)slot));
 	if (va >= VA_KMAP_LOCAL_START)
-		out_printf(o, " use=kmap_local cpu=%lu nr=%lu", kmap / VA_KMAP_LOCAL_SLOTS,
-			   kmap % VA_KMAP_LOCAL_SLOTS);
+		kmap_local_describe(o, (va - VA_KMAP_LOCAL_START) >> PAGE_SHIFT);
 	if (!pte_present(pte)) {
 		out_printf(o, " pfn=none\n");
 		return;
@@ -106,26 +107,6 @@ static void show_slot_of(struct out *o, uintptr_t va)
 	out_printf(o, " pfn=0x%05lx\n", pte_pfn(pte));
 	if (pfn_valid(pte_pfn(pte)))
 		show_page(o, pfn_to_page(pte_pfn(pte)));
-}
-
-QAPI bool pkmap_describe(struct out *o, uintptr_t va)
-{
-	const struct kmap_slot *s;
-	unsigned int count;
-	struct page *page;
-
-	if (va < VA_PKMAP_START || va >= VA_PKMAP_END)
-		return false;
-	s = &pkmap[(va - VA_PKMAP_START) >> PAGE_SHIFT];
-	count = READ_ONCE(s->count);
-	page = READ_ONCE(s->page);
-	out_printf(o, "pkmap slot=%lu count=%u", (unsigned long)(s - pkmap), count);
-	if (!count || !page) {
-		out_printf(o, " pfn=none\n");
-		return true;
-	}
-	out_printf(o, " pfn=0x%05lx by=0x%08lx\n", page_to_pfn(page), (unsigned long)s->caller);
-	return true;
 }
 
 /* The page that a slot of kmap() maps, after the slot. */

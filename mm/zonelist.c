@@ -21,7 +21,8 @@
  * STATE.  gfp_place[]: for each value of the low bits, zone * 4 + mobility of the first zone in the
  * list that has memory.  An index without a stack (mobility 3, or debugging) finds an empty one.
  *
- * INVARIANTS.  Z1: a request never gets a page of a zone above the one that it names.
+ * INVARIANTS.  Z1: a request never gets a page of a zone above the one that it names, nor one at or
+ * above its limit, if it has one (for devices that reach a part of a zone).
  *
  * LOCKING.  None here; zone->lock is taken and left by page_alloc.c.
  *
@@ -35,6 +36,7 @@
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 
+#include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "internal.h"
 
@@ -105,6 +107,7 @@ struct depth {
 	bool high;    /* __GFP_HIGH */
 	bool no_wait; /* cannot wait for reclaim */
 	bool all;     /* no watermark at all */
+	pfn_t limit;  /* all pages lie below */
 };
 
 /* Pages that must stay free in @z after the request is served. */
@@ -130,10 +133,14 @@ static bool floor_allows(const struct zone *z, unsigned int order, unsigned long
 /* ---- one pass over the zones ------------------------------------------------------------ */
 
 /* The fast path looked at the first zone's list only: a lower zone's may have blocks. */
-static struct page *take_from(struct zone *z, gfp_t gfp, unsigned int order, unsigned long floor)
+static struct page *take_from(struct zone *z, gfp_t gfp, unsigned int order, unsigned long floor,
+			      pfn_t limit)
 {
 	enum mobility mob = gfp_mobility(gfp);
 	struct page *page = NULL;
+
+	if (unlikely(limit < zone_end_pfn(z)))
+		return zone_take_below(z, order, mob, floor, limit);
 
 	if (order < PCP_ORDERS && !(gfp & __GFP_COLD)) {
 		page = percpu_stack_pop(&pcp_stack[PCP_INDEX(order, z->type, mob)]);
@@ -150,9 +157,9 @@ static struct page *take_from_zones(gfp_t gfp, unsigned int order, const struct 
 		unsigned long floor = zone_floor(z, d);
 		struct page *page;
 
-		if (!floor_allows(z, order, floor))
+		if (z->start_pfn >= d->limit || !floor_allows(z, order, floor))
 			continue;
-		page = take_from(z, gfp, order, floor);
+		page = take_from(z, gfp, order, floor, d->limit);
 		if (page)
 			return page;
 	}
@@ -184,9 +191,9 @@ static bool may_take_all(gfp_t gfp)
 }
 
 /* Everything short of reclaim: the ordinary mark, then as deep as the mask allows. */
-static struct page *take_without_waiting(gfp_t gfp, unsigned int order)
+static struct page *take_without_waiting(gfp_t gfp, unsigned int order, pfn_t limit)
 {
-	struct depth d = { .highest = gfp_zone(gfp), .mark = WMARK_LOW };
+	struct depth d = { .highest = gfp_zone(gfp), .mark = WMARK_LOW, .limit = limit };
 	struct page *page = take_from_zones(gfp, order, &d);
 
 	if (page)
@@ -206,10 +213,11 @@ static struct page *take_without_waiting(gfp_t gfp, unsigned int order)
 }
 
 /* Reclaim, and try again; NULL when this round did not help. */
-static struct page *take_after_reclaim(gfp_t gfp, unsigned int order, unsigned long *progress)
+static struct page *take_after_reclaim(gfp_t gfp, unsigned int order, pfn_t limit,
+				       unsigned long *progress)
 {
 	*progress = reclaim_round(1ul << order, gfp);
-	return take_without_waiting(gfp, order);
+	return take_without_waiting(gfp, order, limit);
 }
 
 /* Nothing left to reclaim: is there a reason to try once more? */
@@ -222,7 +230,7 @@ static bool wait_or_kill(gfp_t gfp, unsigned int order)
 	return env_wait_for_memory(GFP_WAIT_MS);
 }
 
-static struct page *take_waiting(gfp_t gfp, unsigned int order)
+static struct page *take_waiting(gfp_t gfp, unsigned int order, pfn_t limit)
 {
 	unsigned int rounds = gfp & __GFP_NORETRY ? 1 :
 			      gfp & __GFP_REPEAT  ? GFP_REPEAT_ROUNDS :
@@ -230,7 +238,7 @@ static struct page *take_waiting(gfp_t gfp, unsigned int order)
 
 	for (unsigned int i = 0; i < rounds || (gfp & __GFP_NOFAIL); i++) {
 		unsigned long progress;
-		struct page *page = take_after_reclaim(gfp, order, &progress);
+		struct page *page = take_after_reclaim(gfp, order, limit, &progress);
 
 		if (page)
 			return page;
@@ -257,6 +265,7 @@ static struct page *finish(struct page *page, unsigned int order, gfp_t gfp)
 {
 	atomic_set(&page->_count, 1);
 	page_poison_alloc(page, order);
+	page_owner_alloc(page, order, gfp);
 	if (gfp & GFP_PREPARE)
 		prepare(page, order, gfp);
 	return page;
@@ -268,17 +277,82 @@ static bool may_wait(gfp_t gfp)
 	return (gfp & __GFP_WAIT) && !(env_current()->flags & PF_MEMALLOC);
 }
 
-__noinline QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
+static struct page *alloc_limited(gfp_t gfp, unsigned int order, pfn_t limit)
 {
 	struct page *page;
 
 	check_request(gfp, order);
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
 		return NULL;
-	page = take_without_waiting(gfp, order);
+	page = take_without_waiting(gfp, order, limit);
 	if (!page && may_wait(gfp))
-		page = take_waiting(gfp, order);
+		page = take_waiting(gfp, order, limit);
 	return page ? finish(page, order, gfp) : give_up(gfp, order);
+}
+
+__noinline QAPI struct page *alloc_pages_slow(gfp_t gfp, unsigned int order)
+{
+	return alloc_limited(gfp, order, PFN_NO_LIMIT);
+}
+
+/* A limit at the end of a zone needs no search: the zones below it are asked for as such. */
+QAPI struct page *alloc_pages_below(gfp_t gfp, unsigned int order, pfn_t limit)
+{
+	const struct zone *dma = &zones[ZONE_DMA];
+	struct page *page;
+
+	if (limit < mm_layout.lowmem_end_pfn &&
+	    limit <= max(zone_end_pfn(dma), zones[ZONE_NORMAL].start_pfn))
+		gfp |= __GFP_DMA;
+	if (limit >= (gfp & __GFP_DMA ? zone_end_pfn(dma) : mm_layout.lowmem_end_pfn))
+		page = alloc_pages(gfp, order);
+	else
+		page = alloc_limited(gfp, order, limit);
+	BUG_ON(page && page_to_pfn(page) + (1ul << order) > limit);
+	return page;
+}
+
+/* ---- many single pages ------------------------------------------------------------------ */
+
+/* From this CPU's list, as far as it goes. */
+static unsigned long pop_many(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	struct percpu_stack *template = &pcp_stack[gfp_place[gfp & GFP_PLACE_MASK]];
+	unsigned long taken = 0;
+
+	while (taken < nr && (pages[taken] = percpu_stack_pop(template)) != NULL)
+		atomic_set(&pages[taken++]->_count, 1);
+	return taken;
+}
+
+/* From the zones themselves, above the ordinary mark. */
+static unsigned long take_many(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	const struct depth d = { .highest = gfp_zone(gfp), .mark = WMARK_LOW };
+	unsigned long taken = 0;
+
+	for (int zone = (int)d.highest; zone >= 0 && taken < nr; zone--) {
+		struct zone *z = &zones[zone];
+		unsigned long floor = zone_floor(z, &d);
+
+		if (floor_allows(z, 0, floor))
+			taken += zone_take_pages(z, gfp_mobility(gfp), floor,
+						 (unsigned int)(nr - taken), pages + taken);
+	}
+	return taken;
+}
+
+QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	unsigned long taken;
+
+	check_request(gfp, 0);
+	taken = gfp & __GFP_COLD ? 0 : pop_many(gfp, nr, pages);
+	if (nr - taken >= MANY_PAGES)
+		taken += take_many(gfp, nr - taken, pages + taken);
+	for (unsigned long i = 0; (gfp & GFP_PREPARE) && i < taken; i++)
+		prepare(pages[i], 0, gfp);
+	return taken;
 }
 
 /* ---- the fast path ---------------------------------------------------------------------- */
@@ -323,6 +397,7 @@ QAPI void __free_pages(struct page *page, unsigned int order)
  */
 __noinline QAPI void pcp_free_full(struct page *page)
 {
+	page_owner_free(page);
 	page_poison_free(page, block_order(page));
 	pcp_free_slow(page);
 }
@@ -355,6 +430,7 @@ __noinline QAPI void free_pages_slow(struct page *page, unsigned int order)
 		pcp_free_full(page);
 		return;
 	}
+	page_owner_free(page);
 	page_poison_free(page, order);
 	zone_give_blocks(page_zone(page), 1, &page);
 }

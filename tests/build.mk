@@ -7,11 +7,14 @@ tests-src := $(sort $(wildcard tests/*.c tests/lib/*.c tests/arch/*.c tests/arch
 # What a smaller kernel does not have is not tested there.
 tests-using = $(shell grep -lE '$(1)' $(tests-src))
 ifneq ($(filter SHOW=0,$(CONFIG)),)
-tests-src := $(filter-out %/show.c $(call tests-using,slabinfo_show|slab_cache_show|vmallocinfo_show),$(tests-src))
+tests-src := $(filter-out %/show.c $(call tests-using,slabinfo_show|slab_cache_show|vmallocinfo_show|dma_show),$(tests-src))
+endif
+ifneq ($(filter PAGE_OWNER=0,$(CONFIG)),)
+tests-src := $(filter-out $(call tests-using,page_owner_check|pageowner_show),$(tests-src))
 endif
 ifneq ($(filter CHECK=0,$(CONFIG)),)
 tests-src := $(filter-out tests/mm/account.c tests/mm/exhaustion.c tests/mm/walk.c \
-	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|vmalloc_check|mm_check_all)),$(tests-src))
+	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|vmalloc_check|dma_check|zone_check|mm_check_all)),$(tests-src))
 endif
 tests-src := $(if $(filter-out KMALLOC_MAX_SIZE=131072,$(filter KMALLOC_MAX_SIZE=%,$(CONFIG))),$(tests-src),\
 	$(filter-out tests/mm/kmalloc_large.c,$(tests-src)))

@@ -17,19 +17,24 @@
  */
 #include <quarry/tests.h>
 
+#include <quarry/asm/lapic.h>
 #include <quarry/asm/pgtable.h>
+#include <quarry/asm/vga.h>
 #include <quarry/config.h>
 #include <quarry/env.h>
+#include <quarry/fixmap.h>
 #include <quarry/gfp.h>
 #include <quarry/highmem.h>
 #include <quarry/ktest.h>
 #include <quarry/memblock.h>
 #include <quarry/mm.h>
+#include <quarry/out.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
 #include <quarry/sizes.h>
 #include <quarry/string.h>
 
+#include "edu.h"
 #include "mm/helpers.h"
 #include "modules.h"
 
@@ -63,16 +68,27 @@ static bool in_direct_map(uintptr_t va)
 	return va >= PAGE_OFFSET && va < mm_layout.high_memory;
 }
 
+/* Does an entry say @prot when it was made with it? */
+static bool made_with(uint32_t prot)
+{
+	return pte_prot(pte_make(0, prot, 0)) & prot;
+}
+
 static unsigned int features_here(void)
 {
 	unsigned int here = KTEST_KERNEL;
 
 	here |= pt_leaf_possible(1) ? KTEST_PSE : 0;
-	here |= pte_prot(pte_make(0, PROT_GLOBAL, 0)) & PROT_GLOBAL ? KTEST_PGE : 0;
+	here |= made_with(PROT_GLOBAL) ? KTEST_PGE : 0;
+	here |= made_with(PROT_WRITE_COMBINE) ? KTEST_PAT : 0;
 	here |= in_direct_map((uintptr_t)features_here) ? KTEST_IMAGE : 0;
+	here |= lapic_present() ? KTEST_LAPIC : 0;
+	here |= vga_console_present() ? KTEST_SCREEN : 0;
 	here |= setup.may_take_long ? KTEST_LONG : 0;
+	here |= CONFIG_PAGE_OWNER && option_given("page_owner=1") ? KTEST_PAGE_OWNER : 0;
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;
+	here |= edu_find() ? KTEST_EDU : 0;
 	return here;
 }
 
@@ -115,8 +131,19 @@ static void compare_totals(struct ktest *t)
 	EXPECT_EQ(t, noted.zones.nr_free[ZONE_HIGHMEM], zones[ZONE_HIGHMEM].nr_free);
 }
 
+/* Who forgot a kunmap() or a kunmap_local() is named. */
+static void show_slots(void)
+{
+	if (CONFIG_SHOW) {
+		pkmap_show(&out_console);
+		fixmap_show(&out_console);
+	}
+}
+
 static void compare_context(struct ktest *t)
 {
+	if (kmap_nr_held() || !env_can_sleep())
+		show_slots();
 	if (!env_can_sleep()) {
 		ktest_fail(t, __FILE__, __LINE__, "the test ended with context word %#x",
 			   context_read());

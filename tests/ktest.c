@@ -89,9 +89,10 @@ static bool case_applies(const struct ktest_case *tc)
 }
 
 static const char *const zone_names[] = { "dma", "normal", "highmem" };
-static const char *const feature_names[KTEST_FEATURE_NR] = { "pse",        "pge",    "long",
-							     "module",     "kernel", "multiboot1",
-							     "multiboot2", "image" };
+static const char *const feature_names[KTEST_FEATURE_NR] = {
+	"pse",        "pge", "long", "module", "kernel", "multiboot1", "multiboot2",
+	"page_owner", "edu", "pat",  "lapic",  "screen", "image",
+};
 
 /* Append the names of the set bits of @bits, commas between. */
 static void append_bits(char *buf, size_t size, unsigned int bits, const char *const *names,

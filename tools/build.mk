@@ -7,17 +7,20 @@ BOOT ?= direct
 CPU ?= pentium3,+nx
 APPEND ?=
 MODULES ?=
+DEVICES ?=
 GARBAGE ?= 0
 TIMEOUT ?= 60
 FILTER ?=
 LIST ?=
 GDB_ARGS ?=
 UNDER ?=
+SCREEN ?= none
 
 run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
 machine-args = --kernel $(KERNEL) --mem "$(MEM)" --smp "$(SMP)" --machine "$(MACHINE)" \
 	--boot "$(BOOT)" --cpu "$(CPU)" --append '$(subst ','\'',$(APPEND))' --garbage "$(GARBAGE)" \
-	--timeout "$(TIMEOUT)" $(foreach m,$(MODULES),--module '$(m)')
+	--screen "$(SCREEN)" --timeout "$(TIMEOUT)" $(foreach m,$(MODULES),--module '$(m)') \
+	$(foreach d,$(DEVICES),--device '$(d)')
 qtest = QUARRY_BUILD="$(abspath $(BUILD))" QUARRY_CC="$(CC)" QUARRY_CONFIG="$(CONFIG)" tools/qtest.py --kernel $(KERNEL) \
 	--filter '$(subst ','\'',$(FILTER))' \
 	$(if $(filter-out 0,$(V)),--verbose) $(if $(filter-out 0,$(LIST)),--list)
@@ -97,8 +100,10 @@ Verbs
 
 Machine (run, debug)
   MEM=$(MEM)  SMP=$(SMP)  MACHINE=$(MACHINE) (pc, q35)  BOOT=$(BOOT) (direct, iso)  CPU=$(CPU)
+  SCREEN=$(SCREEN)     QEMU's window on the text screen: gtk, sdl, curses, vnc=:1 (run)
   APPEND="..."    the kernel's command line (run, debug, iso); write $$$$ for a $$
   MODULES="f g"   boot modules: files
+  DEVICES="d e"   more devices, as QEMU's -device names them: edu
   GARBAGE=SEED    fill RAM with random bytes first
   TIMEOUT=$(TIMEOUT)      seconds of silence that are a hang, when standard input is no terminal
   GDB_ARGS="..."  more for gdb: make debug GDB_ARGS="-batch -ex 'info registers'"

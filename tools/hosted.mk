@@ -9,10 +9,12 @@ VARIANT ?= m64-gcc-asan
 HOSTED_VARIANTS := m64-gcc-asan m32-gcc-asan m64-clang-asan m32-clang-asan m64-gcc m32-gcc m32-gcc-cov
 hosted-out := $(BUILD)/hosted
 
-# Tests of what only the x86 port has are in a folder of their own.  The benchmark counts guest
-# instructions: its figures would be of another machine.
-hosted-all-src := $(filter-out arch/x86/% tests/arch/x86/% tests/bench/% tests/zz_last.c,$(kernel-src)) \
-	$(hosted-src) $(sort $(wildcard tests/arch/hosted/*.c)) tests/bench/process/no_rows.c tests/zz_last.c
+# Tests of what only the x86 port has are in a folder of their own, but for white-box ones that step
+# through mm/.  The benchmark counts guest instructions: its figures would be of another machine.
+# The library's code is in one piece, between two files that say where.
+hosted-library := arch/hosted/library_start.c $(lib-src) $(mm-src) arch/hosted/library_end.c
+hosted-all-src := $(hosted-library) $(filter-out $(hosted-library) arch/x86/% tests/arch/x86/% \
+		$(call tests-using,restart_step_anywhere) tests/bench/% tests/zz_last.c,$(kernel-src)) $(hosted-src) $(sort $(wildcard tests/arch/hosted/*.c)) tests/bench/process/no_rows.c tests/zz_last.c
 
 # Linker tables, by the kernel's names for their bounds.
 hosted-tables := ktests monitor_cmds

@@ -22,6 +22,11 @@ CFLAGS_EARLY := -march=i586 -fpie -fno-jump-tables -include arch/x86/hidden.h
 kernel-src := $(lib-src) $(boot-src) $(arch-src) $(mm-src) $(kernel-src) $(monitor-src) $(tests-src)
 kernel-asm := $(boot-asm) $(arch-asm)
 kernel-obj := $(kernel-asm:%.asm=$(OUT)/%.asm.o) $(kernel-src:%.c=$(OUT)/%.o)
+# lib/ and mm/ as one archive, so that linker.ld can tell their code from the rest.
+kernel-library := $(OUT)/libquarry.a
+kernel-library-obj := $(patsubst %.c,$(OUT)/%.o,$(lib-src) $(mm-src))
+kernel-link := $(filter-out $(kernel-library-obj),$(kernel-obj)) \
+	--whole-archive $(kernel-library) --no-whole-archive
 
 $(addprefix $(OUT)/,$(early-src:.c=.o)): CFLAGS_EXTRA := $(CFLAGS_EARLY)
 
@@ -42,15 +47,20 @@ LINK = $(LD) -m elf_i386 -n -T linker.ld -z max-page-size=4096 -z noexecstack --
 	--build-id=none
 KSYMS = $(NM) -n $(1) | $(PYTHON) tools/gen_ksyms.py > $(2)
 
-$(KERNEL): $(kernel-obj) linker.ld tools/gen_ksyms.py
+$(kernel-library): $(kernel-library-obj)
+	@$(if $(V),,echo "  AR      $@")
+	$(Q)rm -f $@
+	$(Q)$(AR) rcsTD $@ $(kernel-library-obj)
+
+$(KERNEL): $(kernel-obj) $(kernel-library) linker.ld tools/gen_ksyms.py
 	@$(if $(V),,echo "  LINK    $@")
-	$(Q)$(LINK) -o $(OUT)/pass1.elf $(kernel-obj)
+	$(Q)$(LINK) -o $(OUT)/pass1.elf $(kernel-link)
 	$(Q)$(call KSYMS,$(OUT)/pass1.elf,$(OUT)/ksyms1.asm)
 	$(Q)$(NASM) -f elf32 -o $(OUT)/ksyms1.o $(OUT)/ksyms1.asm
-	$(Q)$(LINK) -o $(OUT)/pass2.elf $(kernel-obj) $(OUT)/ksyms1.o
+	$(Q)$(LINK) -o $(OUT)/pass2.elf $(kernel-link) $(OUT)/ksyms1.o
 	$(Q)$(call KSYMS,$(OUT)/pass2.elf,$(OUT)/ksyms2.asm)
 	$(Q)$(NASM) -f elf32 -o $(OUT)/ksyms2.o $(OUT)/ksyms2.asm
-	$(Q)$(LINK) -o $@.tmp $(kernel-obj) $(OUT)/ksyms2.o
+	$(Q)$(LINK) -o $@.tmp $(kernel-link) $(OUT)/ksyms2.o
 	$(Q)$(call KSYMS,$@.tmp,$(OUT)/ksyms3.asm)
 	$(Q)cmp $(OUT)/ksyms2.asm $(OUT)/ksyms3.asm
 	$(Q)mv $@.tmp $@

@@ -96,8 +96,10 @@ class Machine:
     cpu: str = DEFAULT_CPU
     append: str = ""
     modules: tuple = ()     # "FILE args" each; FILE may be random:SIZE:SEED
+    devices: tuple = ()     # what QEMU's -device takes, each
     garbage: int = 0        # seed of what RAM holds at power-on; 0: zeros
     icount: str = ""        # QEMU's -icount: the guest's clock counts its instructions
+    screen: str = "none"    # QEMU's -display
     name: str = "run"       # names the files under build/
 
 
@@ -251,8 +253,8 @@ def qemu_argv(machine):
     if not os.access(machine.kernel, os.R_OK):
         raise StartError(f"no kernel at {machine.kernel}")
     board = machine.machine
-    argv = [*DIE_WITH_US, QEMU, "-accel", "tcg", "-no-reboot", "-display", "none", "-nic", "none",
-            "-device", DEBUG_EXIT, "-cpu", machine.cpu, "-smp", str(machine.smp),
+    argv = [*DIE_WITH_US, QEMU, "-accel", "tcg", "-no-reboot", "-display", machine.screen,
+            "-nic", "none", "-device", DEBUG_EXIT, "-cpu", machine.cpu, "-smp", str(machine.smp),
             "-m", machine.mem,
             "-d", "cpu_reset", "-D", str(log_path(machine, ".qemu.log"))]
     if machine.garbage:
@@ -260,6 +262,8 @@ def qemu_argv(machine):
         argv += ["-object", f"memory-backend-file,id=ram,size={machine.mem},"
                             f"mem-path={garbage_file(machine)},share=off"]
     argv += ["-machine", board]
+    for device in filter(None, machine.devices):
+        argv += ["-device", device]
     if machine.icount:
         argv += ["-icount", machine.icount]
     if machine.boot == "iso":
@@ -690,8 +694,11 @@ def parse_args():
     parser.add_argument("--cpu", default=DEFAULT_CPU)
     parser.add_argument("--append", default="", help="the kernel's command line")
     parser.add_argument("--module", action="append", default=[], help="'FILE args'; repeatable")
+    parser.add_argument("--device", action="append", default=[],
+                        help="what QEMU's -device takes; repeatable")
     parser.add_argument("--garbage", type=int, default=0, metavar="SEED",
                         help="fill RAM with random bytes first")
+    parser.add_argument("--screen", default="none", help="QEMU's -display")
     parser.add_argument("--timeout", type=float, default=SILENCE_MAX,
                         help="seconds of silence that are a hang, when stdin is no terminal")
     parser.add_argument("--gdb-args", default="", help="more arguments for gdb")
@@ -703,7 +710,8 @@ def main():
     args = parse_args()
     machine = Machine(kernel=args.kernel, mem=args.mem, smp=args.smp, machine=args.machine,
                       boot=args.boot, cpu=args.cpu, append=args.append,
-                      modules=tuple(args.module), garbage=args.garbage,
+                      modules=tuple(args.module), devices=tuple(args.device), garbage=args.garbage,
+                      screen=args.screen,
                       name="debug" if args.verb == "debug" else "run")
     verbs = {"run": cmd_run, "debug": cmd_debug, "iso": cmd_iso, "argv": cmd_argv}
     try:

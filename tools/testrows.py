@@ -11,7 +11,7 @@ CONFIG = ROOT / "tests/tests.cfg"
 MAPS = "tests/data/maps"
 BUILD_OPTIONS = ROOT / "include/quarry/config.h"
 ROW_KEYS = ("mem", "machine", "boot", "cpu", "smp", "config", "garbage", "test", "append",
-            "modules", "expect", "forbid", "end", "timeout", "when")
+            "console", "modules", "devices", "expect", "forbid", "end", "timeout", "when")
 COLUMNS = ("mem", "machine", "boot", "cpu")     # of a line of [matrix]
 NAMED_KINDS = ("row", "e820", "panic", "death", "bochs")
 SINGLE_SECTIONS = ("defaults", "cpus", "axes", "matrix", "long")
@@ -176,6 +176,8 @@ class Config:
             words.append(f"death={name}")
         elif keys["test"] and keys["end"] != "panic":
             words.append("test=" + ",".join(keys["test"].split()))
+        if keys["console"]:
+            words.append(f"console={keys['console']}")
         words += keys["append"].split()
         if long and keys["end"] != "panic":
             words = merge_words(words, self.parser["long"]["append"].split())
@@ -184,7 +186,8 @@ class Config:
         machine = Machine(kernel=self.kernel, mem=keys["mem"], smp=int(keys["smp"]),
                           machine=keys["machine"], boot=keys["boot"],
                           cpu=self.parser["cpus"][keys["cpu"]], append=" ".join(words),
-                          modules=tuple(modules), garbage=int(keys["garbage"]), name=full_name)
+                          modules=tuple(modules), devices=tuple(keys["devices"].splitlines()),
+                          garbage=int(keys["garbage"]), name=full_name)
         return Row(full_name, kind, keys, machine, bool(tests))
 
     def _check(self, name, kind, keys):

@@ -4,6 +4,8 @@
  * IDEA.  A text may lie anywhere, also in a page of the window that was never touched, of which the
  * host's write() would know nothing: it is copied to the stack first.
  *
+ * STATE.  stopped: nothing more is to be printed.
+ *
  * CONTEXT.  Any; console_getc(): a thread.
  */
 #include "host_ops.h"
@@ -20,12 +22,14 @@
 #define STATUS_OK   0
 #define STATUS_FAIL 1
 
+static bool stopped;
+
 static QAPI void console_write(struct console *c, const char *s, size_t n)
 {
 	char chunk[CHUNK];
 
 	(void)c;
-	while (n) {
+	while (n && !stopped) {
 		size_t len = min(n, sizeof(chunk));
 
 		memcpy(chunk, s, len);
@@ -40,6 +44,11 @@ void console_init(void)
 	static struct console console = { .write = console_write };
 
 	console_register(&console);
+}
+
+QAPI void serial_console_stop(void)
+{
+	stopped = true;
 }
 
 /* The end of the input is the end of the run: there is nobody left who could type. */

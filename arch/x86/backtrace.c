@@ -5,6 +5,9 @@
  * above it.  The chain ends at 0, which the entry code put there.  After a crash nothing of this
  * can be relied on, so each word is read by a probe and each link must lead upwards.
  *
+ * The library's code is what linker.ld put first, in .text and in .init: two compares for each say
+ * whether a return address is in it.
+ *
  * STATE.  None.
  *
  * CONTEXT.  Any, a report included.
@@ -29,21 +32,28 @@ static void show_frame(struct out *o, unsigned int nr, uint32_t eip)
 		out_printf(o, "  #%u %08x\n", nr, eip);
 }
 
+/* To the frame of the caller; false: there is none, or nothing that could be one. */
+static bool step_up(uint32_t *eip, uint32_t *ebp)
+{
+	const unsigned long *frame = (const unsigned long *)*ebp;
+	unsigned long caller_ebp, caller_eip;
+
+	if (!*ebp || probe_read(&frame[0], &caller_ebp) || probe_read(&frame[1], &caller_eip))
+		return false;
+	if (caller_ebp && caller_ebp <= *ebp)
+		return false;
+	*eip = (uint32_t)caller_eip;
+	*ebp = (uint32_t)caller_ebp;
+	return true;
+}
+
 void backtrace_show(struct out *o, uint32_t eip, uint32_t ebp)
 {
 	out_printf(o, "backtrace:\n");
 	for (unsigned int i = 0; i < BACKTRACE_MAX; i++) {
-		const unsigned long *frame = (const unsigned long *)ebp;
-		unsigned long caller_ebp, caller_eip;
-
 		show_frame(o, i, eip);
-		if (!ebp || probe_read(&frame[0], &caller_ebp) ||
-		    probe_read(&frame[1], &caller_eip))
+		if (!step_up(&eip, &ebp))
 			return;
-		if (caller_ebp && caller_ebp <= ebp)
-			return;
-		eip = (uint32_t)caller_eip;
-		ebp = (uint32_t)caller_ebp;
 	}
 }
 
@@ -52,4 +62,27 @@ QAPI void backtrace_here(struct out *o)
 	const uint32_t *frame = __builtin_frame_address(0);
 
 	backtrace_show(o, frame[1], frame[0]);
+}
+
+/* ---- who called the library ------------------------------------------------------------- */
+
+extern const char library_text_start[], library_text_end[];
+extern const char library_init_start[], library_init_end[];
+
+static bool in_library(uint32_t eip)
+{
+	return (eip >= (uintptr_t)library_text_start && eip < (uintptr_t)library_text_end) ||
+	       (eip >= (uintptr_t)library_init_start && eip < (uintptr_t)library_init_end);
+}
+
+QAPI unsigned int port_callers(const void **to, unsigned int nr)
+{
+	uint32_t eip = 0, ebp = (uint32_t)__builtin_frame_address(0);
+	unsigned int nr_found = 0;
+
+	for (unsigned int i = 0; i < BACKTRACE_MAX && nr_found < nr && step_up(&eip, &ebp); i++) {
+		if (nr_found || !in_library(eip))
+			to[nr_found++] = (const void *)eip;
+	}
+	return nr_found;
 }

@@ -1,11 +1,9 @@
 /*
  * early_ioremap.c - a few windows on physical memory, before there is anything to allocate with.
  *
- * IDEA.  The fixmap's page table exists from boot.  Its lowest slots form FIX_EARLY_WINDOWS
- * windows of FIX_EARLY_PAGES pages; a mapping is stores into that table and a flush.
- *
- *	FIXMAP_START                                                    FIXMAP_TOP
- *	| window 0 | window 1 | window 2 | window 3 | misc | kmap_local slots |
+ * IDEA.  The fixmap's page table exists from boot.  Its pages FIX_EARLY_FIRST..FIX_EARLY_END - 1
+ * form FIX_EARLY_WINDOWS windows of FIX_EARLY_PAGES pages; a mapping is stores into that table and
+ * a flush.
  *
  * STATE.  window_size[i]: bytes mapped in window i, 0 when it is free.
  *
@@ -15,11 +13,20 @@
  */
 #include <quarry/align.h>
 #include <quarry/bug.h>
+#include <quarry/fixed_addresses.h>
 #include <quarry/port.h>
 
 #define WINDOW_SIZE (FIX_EARLY_PAGES * PAGE_SIZE)
 
+static_assert(FIX_EARLY_END - FIX_EARLY_FIRST == FIX_EARLY_WINDOWS * FIX_EARLY_PAGES,
+	      "the windows are the fixmap's early pages");
+
 static size_t window_size[FIX_EARLY_WINDOWS];
+
+static uintptr_t window_start(unsigned int i)
+{
+	return __fix_to_virt(FIX_EARLY_FIRST + i * FIX_EARLY_PAGES);
+}
 
 static void set_slots(uintptr_t va, phys_addr_t pa, unsigned long nr_pages, bool present)
 {
@@ -41,13 +48,12 @@ QAPI void *early_ioremap(phys_addr_t pa, size_t size)
 	    pa + size > PHYS_ADDR_LIMIT)
 		return NULL;
 	for (unsigned int i = 0; i < FIX_EARLY_WINDOWS; i++) {
-		uintptr_t va = FIXMAP_START + i * WINDOW_SIZE;
-
 		if (window_size[i])
 			continue;
 		window_size[i] = size;
-		set_slots(va, pa - offset, DIV_ROUND_UP(offset + size, PAGE_SIZE), true);
-		return (void *)(va + offset);
+		set_slots(window_start(i), pa - offset, DIV_ROUND_UP(offset + size, PAGE_SIZE),
+			  true);
+		return (void *)(window_start(i) + offset);
 	}
 	return NULL;
 }
@@ -55,11 +61,13 @@ QAPI void *early_ioremap(phys_addr_t pa, size_t size)
 QAPI void early_iounmap(void *va, size_t size)
 {
 	uintptr_t start = (uintptr_t)va & PAGE_MASK;
-	unsigned int i = (unsigned int)((start - FIXMAP_START) / WINDOW_SIZE);
+	unsigned int i = (unsigned int)((start - window_start(0)) / WINDOW_SIZE);
 	size_t offset = (uintptr_t)va - start;
 
-	BUG_ON(i >= FIX_EARLY_WINDOWS || start != FIXMAP_START + i * WINDOW_SIZE);
-	BUG_ON(window_size[i] != size);
+	if (i >= FIX_EARLY_WINDOWS || start != window_start(i) || !window_size[i])
+		panic("early_iounmap: %p is in no window that is open", va);
+	if (window_size[i] != size)
+		panic("early_iounmap: window %u has %zu bytes, not %zu", i, window_size[i], size);
 	set_slots(start, 0, DIV_ROUND_UP(offset + size, PAGE_SIZE), false);
 	window_size[i] = 0;
 }

@@ -10,7 +10,8 @@
  * Before CR0.PG is set, the tables are walked in software for every address that must survive.  A
  * mistake here is otherwise a triple fault without a word.
  *
- * STATE.  boot_root, boot_tables (boot memory); fixmap_table (for ever); pte_supported.
+ * STATE.  boot_root, boot_tables (boot memory); fixmap_table (for ever); cpu_features and
+ * pte_supported.
  *
  * INVARIANTS.  P1: the kernel image, its stack included, lies in the window (linker.ld asserts it).
  * P2: every address in the list of check_survivors() translates to the frame that it has now.
@@ -34,14 +35,11 @@
 #define MB1_LOADER_MAGIC 0x2BADB002u
 #define MB2_LOADER_MAGIC 0x36d76289u
 
-#define CPUID_PSE  (1u << 3)
-#define CPUID_PGE  (1u << 13)
-#define CPUID_CMOV (1u << 15)
-
 static pte_t boot_root[PT_ENTRIES] __aligned(PAGE_SIZE) __initbss;
 static pte_t boot_tables[BOOT_TABLES][PT_ENTRIES] __aligned(PAGE_SIZE) __initbss;
 pte_t fixmap_table[PT_ENTRIES] __aligned(PAGE_SIZE);
 uint32_t pte_supported;
+uint32_t cpu_features;
 
 extern const char boot_high[];
 
@@ -73,10 +71,13 @@ static __init void check_cpu(void)
 	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	if (!(edx & CPUID_CMOV))
 		refuse("the CPU has no CMOV", edx);
+	cpu_features = edx;
 	if (edx & CPUID_PSE)
 		pte_supported |= PTE_LARGE;
 	if (edx & CPUID_PGE)
 		pte_supported |= PTE_GLOBAL;
+	if (edx & CPUID_MSR && edx & CPUID_PAT)
+		pte_supported |= PTE_PWT;
 }
 
 static __init void build_tables(void)

@@ -25,7 +25,8 @@ QAPI uint32_t restart_stepped_call(const void *fn, uint32_t arg1, uint32_t arg2)
 static unsigned int nr_sequences; /* in the table */
 
 static struct {
-	unsigned int left; /* instructions inside sequences to go; 0: nothing armed */
+	unsigned int left; /* instructions that count to go; 0: nothing armed */
+	bool anywhere;     /* all count where an interrupt might come; else those in sequences */
 	QAPI void (*interruption)(void);
 	bool hit;
 } step;
@@ -73,12 +74,17 @@ void restart_fixup(struct trap_frame *f)
 		f->eip = s->start;
 }
 
+static bool step_counts(const struct trap_frame *f)
+{
+	return step.anywhere ? f->eflags & EFLAGS_IF : sequence_of(f->eip) != NULL;
+}
+
 /* A debug exception while a test steps: true when it was ours. */
 bool restart_debug_trap(struct trap_frame *f)
 {
 	if (!step.interruption)
 		return false;
-	if (step.left && sequence_of(f->eip) && --step.left == 0) {
+	if (step.left && step_counts(f) && --step.left == 0) {
 		step.hit = true;
 		step.interruption();
 		restart_fixup(f);
@@ -87,8 +93,8 @@ bool restart_debug_trap(struct trap_frame *f)
 	return true;
 }
 
-QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
-				 bool *hit, QAPI void (*interruption)(void))
+static uintptr_t step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+			   bool *hit, QAPI void (*interruption)(void))
 {
 	uint32_t result;
 
@@ -99,6 +105,20 @@ QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2,
 	step.interruption = NULL;
 	*hit = step.hit;
 	return result;
+}
+
+QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+				 bool *hit, QAPI void (*interruption)(void))
+{
+	step.anywhere = false;
+	return step_call(fn, arg1, arg2, nth, hit, interruption);
+}
+
+QAPI uintptr_t restart_step_anywhere(const void *fn, uintptr_t arg1, uintptr_t arg2,
+				     unsigned int nth, bool *hit, QAPI void (*interruption)(void))
+{
+	step.anywhere = true;
+	return step_call(fn, arg1, arg2, nth, hit, interruption);
 }
 
 /* A call's result is a whole register; of a bool only the lowest byte would be meant. */

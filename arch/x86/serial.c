@@ -45,13 +45,12 @@ void serial_console_init(void)
 	console_register(&serial_console);
 }
 
-void serial_input_init(void)
+QAPI void serial_console_stop(void)
 {
-	outb(COM1_INT_ENABLE, INT_RECEIVED);
-	pic_unmask(SERIAL_IRQ);
+	console_unregister(&serial_console);
 }
 
-void serial_interrupt(void)
+static QAPI void serial_interrupt(void)
 {
 	while (inb(COM1_LINE_STATUS) != STATUS_ABSENT && inb(COM1_LINE_STATUS) & STATUS_RECEIVED) {
 		uint8_t byte = inb(COM1_DATA);
@@ -59,6 +58,13 @@ void serial_interrupt(void)
 		if (tail - head < RING_SIZE)
 			ring[tail++ % RING_SIZE] = byte;
 	}
+}
+
+void serial_input_init(void)
+{
+	irq_set_handler(SERIAL_IRQ, serial_interrupt);
+	outb(COM1_INT_ENABLE, INT_RECEIVED);
+	pic_unmask(SERIAL_IRQ);
 }
 
 QAPI int console_getc(void)

@@ -22,11 +22,6 @@
 
 static pte_t *root;
 
-QAPI void tlb_flush_page_local(uintptr_t va)
-{
-	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
-}
-
 QAPI void tlb_flush_page(uintptr_t va)
 {
 	tlb_flush_page_local(va);

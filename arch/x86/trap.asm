@@ -17,7 +17,7 @@ CONTEXT_IRQS_OFF	equ 0x80000000	; <quarry/asm/context.h>
 CONTEXT_IRQ_ONE		equ 0x00010000
 
 TRAP_STUB_SIZE		equ 16
-NR_VECTORS		equ 48
+NR_VECTORS		equ 64		; x86.h
 NR_EXCEPTIONS		equ 32
 
 ; Vectors for which the CPU pushes an error code: 8, 10-14, 17, 21.

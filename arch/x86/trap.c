@@ -9,7 +9,8 @@
  * The report may fault itself.  Its first lines are out by then (the serial port is written at
  * once); the nested fault prints one line and stops, so the first report is never lost.
  *
- * STATE.  reporting: a report is being made on this machine; region_hook.
+ * STATE.  reporting: a report is being made on this machine; region_hook; the handlers of
+ * interrupts, each set before its line is unmasked.
  *
  * INVARIANTS.  X1: no path from here allocates, takes a lock or sleeps.
  *
@@ -19,6 +20,7 @@
  */
 #include "io.h"
 #include "x86.h"
+#include <quarry/asm/context.h>
 #include <quarry/bug.h>
 #include <quarry/out.h>
 #include <quarry/panic.h>
@@ -35,6 +37,7 @@
 
 static bool reporting;
 static QAPI const char *(*region_hook)(uintptr_t va);
+static irq_handler_t irq_handlers[NR_IRQS];
 
 QAPI void port_set_region_hook(QAPI const char *(*describe)(uintptr_t va))
 {
@@ -144,17 +147,28 @@ static bool probe_fixup(struct trap_frame *f)
 	return true;
 }
 
-static void irq_dispatch(unsigned int irq)
+void irq_set_handler(unsigned int irq, irq_handler_t handler)
 {
-	if (irq == SERIAL_IRQ)
-		serial_interrupt();
+	irq_handlers[irq] = handler;
+}
+
+static void irq_dispatch(uint32_t vector)
+{
+	unsigned int irq = vector - VEC_IRQ_BASE;
+
+	if (vector >= VEC_LAPIC_BASE) {
+		lapic_interrupt(vector);
+		return;
+	}
+	if (irq_handlers[irq])
+		irq_handlers[irq]();
 	pic_ack(irq);
 }
 
 QAPI void trap_dispatch(struct trap_frame *f)
 {
 	if (f->vector >= VEC_IRQ_BASE) {
-		irq_dispatch(f->vector - VEC_IRQ_BASE);
+		irq_dispatch(f->vector);
 		restart_fixup(f);
 		return;
 	}
@@ -183,6 +197,7 @@ void double_fault(void)
 {
 	const struct tss *t = gdt_interrupted_tss();
 
+	irq_save(); /* they are off by the gate: the context word has to know it */
 	begin_report(VEC_DOUBLE_FAULT, t->eip);
 	if (in_guard(t->esp))
 		pr_emerg("fault: kernel stack overflow: esp=%08x is in a guard page\n", t->esp);

@@ -28,7 +28,10 @@ struct out;
 #define NR_EXCEPTIONS    32u
 #define VEC_IRQ_BASE     32u
 #define NR_IRQS          16u
-#define NR_VECTORS       (VEC_IRQ_BASE + NR_IRQS)
+#define VEC_LAPIC_BASE   (VEC_IRQ_BASE + NR_IRQS)
+#define NR_LAPIC_VECTORS 16u
+#define VEC_SPURIOUS     (VEC_LAPIC_BASE + NR_LAPIC_VECTORS - 1) /* old CPUs want it to end in 15 */
+#define NR_VECTORS       (VEC_LAPIC_BASE + NR_LAPIC_VECTORS)
 
 /* What trap.asm and early_trap.asm push, lowest address first. */
 struct trap_frame {
@@ -73,6 +76,7 @@ void serial_out_write(const char *text, size_t len);
 void early_printk(const char *fmt, ...) __printf(1, 2);
 void early_trap_init(void);
 extern pte_t fixmap_table[PT_ENTRIES];
+extern uint32_t cpu_features; /* CPUID leaf 1, EDX */
 extern struct gate early_idt[NR_EXCEPTIONS];
 extern uint64_t boot_gdt[];
 
@@ -89,6 +93,10 @@ void idt_init(void);
 QAPI void trap_dispatch(struct trap_frame *f);
 void double_fault(void) __noreturn;
 
+/* Call @handler, with interrupts off, whenever the line @irq is raised; set it, then unmask it. */
+typedef QAPI void (*irq_handler_t)(void);
+void irq_set_handler(unsigned int irq, irq_handler_t handler);
+
 /* restart.c: if @f was interrupted inside a restartable sequence, make it start again. */
 void restart_init(void);
 void restart_fixup(struct trap_frame *f);
@@ -99,11 +107,13 @@ void pic_init(void);
 void pic_unmask(unsigned int irq);
 void pic_ack(unsigned int irq);
 
+/* lapic.c */
+void lapic_interrupt(uint32_t vector);
+
 /* serial.c */
 #define SERIAL_IRQ 4u
 void serial_console_init(void);
 void serial_input_init(void);
-void serial_interrupt(void);
 
 /* backtrace.c */
 void backtrace_show(struct out *o, uint32_t eip, uint32_t ebp);

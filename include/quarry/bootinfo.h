@@ -53,6 +53,13 @@ struct boot_keep {
 	const char *name; /* a string constant */
 };
 
+/* What the loader says of the screen. */
+enum boot_screen {
+	BOOT_SCREEN_UNKNOWN, /* nothing */
+	BOOT_SCREEN_TEXT,
+	BOOT_SCREEN_GRAPHICS,
+};
+
 struct bootinfo {
 	const char *protocol;           /* "multiboot1", "multiboot2" */
 	char loader[BOOT_NAME_MAX];     /* "GRUB 2.06" or "" */
@@ -77,6 +84,8 @@ struct bootinfo {
 
 	struct boot_keep keep[BOOT_KEEP_MAX];
 	unsigned int nr_keep;
+
+	enum boot_screen screen;
 
 	phys_addr_t acpi_rsdp; /* the loader's copy of the ACPI root pointer (kept), or 0 */
 };

@@ -27,6 +27,11 @@
 #define CONFIG_PAGE_POISON 1
 #endif
 
+/* Boot option page_owner=, and the reports on who holds memory: mm/debug/page_owner.c, leaks.c. */
+#ifndef CONFIG_PAGE_OWNER
+#define CONFIG_PAGE_OWNER 1
+#endif
+
 /* Red zones, poison, owners and consistency checks of slab caches: mm/debug/slab_debug.c. */
 #ifndef CONFIG_SLAB_DEBUG
 #define CONFIG_SLAB_DEBUG 1

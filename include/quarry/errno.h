@@ -6,6 +6,7 @@
 #define QUARRY_ERRNO_H
 
 #define ENOENT 2  /* no such thing by that name */
+#define EIO    5  /* the device cannot do that */
 #define E2BIG  7  /* more than there is room for */
 #define EAGAIN 11 /* not now; try again */
 #define ENOMEM 12 /* out of memory */

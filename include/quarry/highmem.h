@@ -125,7 +125,8 @@ QAPI void memcpy_from_page(void *to, struct page *page, size_t offset, size_t si
 /**
  * kmap_flush_unused - unmap all that nobody holds, now.
  *
- * Context: any.
+ * Context: a thread that may sleep.
+ * Cost:    a look at each slot; one flush on every CPU, if there was something.
  */
 QAPI void kmap_flush_unused(void);
 

@@ -6,6 +6,8 @@
 #define QUARRY_KERNEL_H
 
 #include <quarry/bootinfo.h>
+#include <quarry/compiler.h>
+#include <quarry/types.h>
 
 /* What the boot loader said, the firmware's own memory map included. */
 extern const struct bootinfo *kernel_bootinfo;
@@ -13,5 +15,15 @@ extern const struct bootinfo *kernel_bootinfo;
 /* The sanitised map that mm_init() was given: after mem=, memmap=, e820= and the limits. */
 extern struct mem_region kernel_map[];
 extern unsigned int kernel_map_nr;
+
+/**
+ * screen_refusal - why the screen cannot be a console.
+ * @bi: what the loader said.
+ * @pa: set to where its cells are, when it can.
+ *
+ * Return:  a reason in words; NULL when it shows text and is ours to use.
+ * Context: any, one user at a time.
+ */
+QAPI const char *screen_refusal(const struct bootinfo *bi, phys_addr_t *pa);
 
 #endif

@@ -25,15 +25,20 @@
 #define KTEST_ZONE_HIGHMEM (1u << 2)
 
 /* Other things a test may need. */
-#define KTEST_PSE        (1u << 0) /* the CPU has 4 MiB pages */
-#define KTEST_PGE        (1u << 1) /* the CPU has global pages */
-#define KTEST_LONG       (1u << 2) /* it was allowed to take long: long=1 */
-#define KTEST_MODULE     (1u << 3) /* the loader gave a module at least */
-#define KTEST_KERNEL     (1u << 4) /* a real kernel below, no process */
-#define KTEST_MULTIBOOT1 (1u << 5) /* the loader spoke multiboot1 */
-#define KTEST_MULTIBOOT2 (1u << 6) /* the loader spoke multiboot2 */
-#define KTEST_IMAGE      (1u << 7) /* the kernel's own text, data and stack are in the direct map */
-#define KTEST_FEATURE_NR 8u
+#define KTEST_PSE        (1u << 0)  /* the CPU has 4 MiB pages */
+#define KTEST_PGE        (1u << 1)  /* the CPU has global pages */
+#define KTEST_LONG       (1u << 2)  /* it was allowed to take long: long=1 */
+#define KTEST_MODULE     (1u << 3)  /* the loader gave a module at least */
+#define KTEST_KERNEL     (1u << 4)  /* a real kernel below, no process */
+#define KTEST_MULTIBOOT1 (1u << 5)  /* the loader spoke multiboot1 */
+#define KTEST_MULTIBOOT2 (1u << 6)  /* the loader spoke multiboot2 */
+#define KTEST_PAGE_OWNER (1u << 7)  /* pages are recorded: page_owner=1 */
+#define KTEST_EDU        (1u << 8)  /* the machine has QEMU's device edu */
+#define KTEST_PAT        (1u << 9)  /* the CPU has a PAT: write-combining mappings */
+#define KTEST_LAPIC      (1u << 10) /* the CPU has a local APIC */
+#define KTEST_SCREEN     (1u << 11) /* a text screen is a console */
+#define KTEST_IMAGE      (1u << 12) /* the kernel's text, data and stack are in the direct map */
+#define KTEST_FEATURE_NR 13u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {

@@ -74,6 +74,20 @@ static inline void list_move(struct list_head *entry, struct list_head *head)
 	list_add(entry, head);
 }
 
+/* Move every entry of @from, in its order, behind the last one of @to. */
+static inline void list_splice_tail_init(struct list_head *from, struct list_head *to)
+{
+	struct list_head *first = from->next, *last = from->prev;
+
+	if (list_empty(from))
+		return;
+	first->prev = to->prev;
+	to->prev->next = first;
+	last->next = to;
+	to->prev = last;
+	list_init(from);
+}
+
 #define list_entry(ptr, type, member)        container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)

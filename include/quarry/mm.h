@@ -12,6 +12,7 @@
 #include <quarry/compiler.h>
 #include <quarry/mm_types.h>
 #include <quarry/mmzone.h>
+#include <quarry/page_ref.h>
 #include <quarry/types.h>
 
 struct bootinfo;
@@ -106,47 +107,6 @@ static inline struct zone *page_zone(const struct page *page)
 {
 	return &zones[page_zone_type(page)];
 }
-
-/* ---- references and compound pages ------------------------------------------------------- */
-
-/**
- * compound_head - the head of the compound page that @page is part of, or @page itself.
- *
- * Nothing is stored in tail pages: a compound page of order k is aligned, so its head is at one of
- * MAX_ORDER places.  The caller holds a reference, which keeps the head what it is.
- * Return:  the head; a page that has references of its own is its own head.
- * Context: any.
- * Cost:    one test for a head or a page whose neighbours are none; at most MAX_ORDER probes.
- */
-QAPI struct page *compound_head(struct page *page);
-
-/* log2 of the pages of the compound page that @page heads; 0 for any other page. */
-static inline unsigned int compound_order(const struct page *page)
-{
-	return page->flags & PG_head ? (unsigned int)(page->flags >> PG_ORDER_SHIFT) : 0;
-}
-
-/**
- * page_count - references to @page, or to its compound page.
- */
-static inline int page_count(struct page *page)
-{
-	return atomic_read(&compound_head(page)->_count);
-}
-
-/**
- * get_page - take a further reference; the caller has one, or BUG.
- *
- * Context: any.  Cost: one locked instruction; for a tail page the search for its head too.
- */
-QAPI void get_page(struct page *page);
-
-/**
- * put_page - drop a reference; the last one frees the block that it was kept for.
- *
- * Context: any.
- */
-QAPI void put_page(struct page *page);
 
 /* ---- the subsystem ---------------------------------------------------------------------- */
 

@@ -29,6 +29,15 @@ struct pt_walk {
  */
 QAPI void pgtable_walk(uintptr_t va, struct pt_walk *w);
 
+#define PFN_NONE ((pfn_t)-1)
+
+/**
+ * pgtable_pfn - the frame behind @va; PFN_NONE when it is not mapped.
+ *
+ * Context, cost: as pgtable_walk(), for who wants nothing else.
+ */
+QAPI pfn_t pgtable_pfn(uintptr_t va);
+
 /**
  * pgtable_map - map [@va, @va + @size) to @pa.
  * @va, @pa, @size: multiples of PAGE_SIZE.

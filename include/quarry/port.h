@@ -32,14 +32,10 @@ QAPI void tlb_flush_range(uintptr_t start, uintptr_t end);
 QAPI void tlb_flush_all(void);
 
 /**
- * tlb_flush_page_local - forget @va on this CPU only: for a mapping that no other CPU may use.
- */
-QAPI void tlb_flush_page_local(uintptr_t va);
-
-/**
  * port_fixmap_slot - find the page-table entry of a fixmap address; its table exists from boot.
  *
- * Return:  the entry: written with pte_set(), followed by a flush.
+ * Return:  the entry: written with pte_set(), followed by a flush.  Entries of consecutive pages
+ *          are consecutive: an array.
  * Context: any.
  */
 QAPI pte_t *port_fixmap_slot(uintptr_t va);
@@ -106,7 +102,7 @@ QAPI const void *const *port_guard_pages(unsigned int *nr);
  *
  * Return:  a kernel address for exactly this range, cached, read and write; NULL when the range
  *          is too large, lies beyond PHYS_ADDR_LIMIT, or all FIX_EARLY_WINDOWS are in use.
- * Owner:   the caller, until early_iounmap() with the same result.
+ * Owner:   the caller, until early_iounmap() with the same result and size; another is a BUG.
  * Context: one CPU at boot, or one user at a time later; does not sleep.
  * Cost:    a page-table store and a TLB flush a page.
  */
@@ -146,6 +142,19 @@ QAPI void port_set_region_hook(QAPI const char *(*describe)(uintptr_t va));
 QAPI void backtrace_here(struct out *o) __noinline;
 
 /**
+ * port_callers - who called the library: return addresses of the call chain, innermost first.
+ * @to: gets at most @nr of them.
+ *
+ * Those that lie in the code of mm/ and lib/ are left out until the first that does not: that one
+ * is the call into the library, as far as the chain can be followed.  A port that cannot tell the
+ * library's code from its own leaves none out; one that cannot follow the chain finds none.
+ *
+ * Return:  how many were stored.
+ * Context: any.
+ */
+QAPI unsigned int port_callers(const void **to, unsigned int nr) __noinline;
+
+/**
  * port_early_init, port_late_init - the port's own start: tables and traps; then devices.
  *
  * port_early_init() leaves interrupts off; port_late_init() may be followed by irq_enable().
@@ -160,6 +169,13 @@ QAPI void port_late_init(void);
  * Context: boot, before memory is handed out.
  */
 QAPI void port_firmware_ranges(struct bootinfo *bi);
+
+/**
+ * serial_console_stop - print no more on the serial line, which has been a console from the start.
+ *
+ * What is typed there is still read.
+ */
+QAPI void serial_console_stop(void);
 
 /**
  * console_getc - the next byte typed at the console.

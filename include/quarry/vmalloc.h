@@ -149,6 +149,7 @@ struct vm_counts {
 	unsigned long nr_pages;      /* of living vmalloc() areas */
 	unsigned long nr_lazy_pages; /* of freed ones, waiting for the flush */
 	unsigned long nr_lazy_areas;
+	unsigned long lazy_bytes; /* of addresses that wait with them, guards included */
 	unsigned long used_bytes; /* of addresses, guards and waiting areas included */
 	unsigned long largest;    /* bytes: the largest request that would find addresses now */
 };

@@ -30,6 +30,12 @@ QAPI void page_poison_free_slow(struct page *page, unsigned int order);
 /* Once the allocator is up: take the per-CPU lists out of use if an option is in force. */
 QAPI void page_poison_start(void);
 
+/* Does any option want to see each page? */
+static inline bool page_poison_on(void)
+{
+	return unlikely(page_poison_mode);
+}
+
 static inline void page_poison_alloc(struct page *page, unsigned int order)
 {
 	if (unlikely(page_poison_mode))
@@ -43,6 +49,11 @@ static inline void page_poison_free(struct page *page, unsigned int order)
 }
 
 #else
+
+static inline bool page_poison_on(void)
+{
+	return false;
+}
 
 static inline void page_poison_alloc(struct page *page, unsigned int order)
 {

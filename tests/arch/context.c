@@ -131,6 +131,17 @@ KTEST(atomic, a_counter_goes_up_and_down_and_tells_when_it_reaches_zero)
 	EXPECT_EQ(t, -2, atomic_read(&a));
 }
 
+KTEST(atomic, a_compare_and_exchange_stores_only_over_what_was_expected)
+{
+	atomic_t a;
+
+	atomic_set(&a, 7);
+	EXPECT_EQ(t, 7, atomic_cmpxchg(&a, 7, -1));
+	EXPECT_EQ(t, -1, atomic_read(&a));
+	EXPECT_EQ(t, -1, atomic_cmpxchg(&a, 7, 9));
+	EXPECT_EQ(t, -1, atomic_read(&a));
+}
+
 static DEFINE_PER_CPU(unsigned int, word) = 0;
 
 KTEST(percpu, a_variable_of_this_cpu_is_read_and_changed_by_name_and_by_pointer)

@@ -3,6 +3,7 @@
  */
 #include <quarry/align.h>
 #include <quarry/errno.h>
+#include <quarry/fixmap.h>
 #include <quarry/gfp.h>
 #include <quarry/ksyms.h>
 #include <quarry/ktest.h>
@@ -64,6 +65,20 @@ KTEST(early_ioremap, four_windows_can_be_open_and_a_fifth_is_refused)
 	for (unsigned int i = 0; i < FIX_EARLY_WINDOWS; i++)
 		early_iounmap(window[i], PAGE_SIZE);
 	EXPECT_EQ(t, 0, early_ioremap_nr_used());
+}
+
+KTEST(early_ioremap, windows_are_the_first_pages_of_the_fixmap)
+{
+	char *window = early_ioremap(0, 1);
+
+	ASSERT_NE(t, NULL, window);
+	EXPECT_EQ(t, fix_to_virt(FIX_EARLY_FIRST), window);
+	early_iounmap(window, 1);
+	window = early_ioremap(PAGE_SIZE - 1, (FIX_EARLY_PAGES - 1) * PAGE_SIZE);
+	ASSERT_NE(t, NULL, window);
+	EXPECT_EQ(t, FIX_EARLY_FIRST + FIX_EARLY_PAGES - 1,
+		  virt_to_fix((uintptr_t)window + (FIX_EARLY_PAGES - 1) * PAGE_SIZE));
+	early_iounmap(window, (FIX_EARLY_PAGES - 1) * PAGE_SIZE);
 }
 
 KTEST(early_ioremap, a_closed_window_faults)
@@ -185,6 +200,16 @@ KTEST(tlb, a_flushed_page_is_translated_anew)
 	exchange(t, tlb_flush_page);
 }
 
+static QAPI void flush_here(uintptr_t va)
+{
+	tlb_flush_page_local(va);
+}
+
+KTEST(tlb, a_page_forgotten_on_this_cpu_is_translated_anew)
+{
+	exchange(t, flush_here);
+}
+
 KTEST(tlb, a_flushed_range_is_translated_anew_however_large)
 {
 	exchange(t, flush_small_range);
@@ -250,4 +275,44 @@ KTEST(clock, cycles_never_go_back)
 		EXPECT_TRUE(t, now >= last);
 		last = now;
 	}
+}
+
+/* ---- who called ------------------------------------------------------------------------- */
+
+#define CALLERS_MAX 64u /* more than the chain is long */
+
+static __noinline unsigned int callers_of(const void **to, unsigned int nr)
+{
+	unsigned int nr_found = port_callers(to, nr);
+
+	opaque(nr_found);
+	return nr_found;
+}
+
+static bool leads_to(const void *caller, const char *name)
+{
+	const char *found = ksym_lookup((uintptr_t)caller - 1, NULL, NULL);
+
+	return found && !strncmp(found, name, strlen(name));
+}
+
+KTEST(port_callers, the_chain_begins_with_the_innermost_caller_and_has_an_end)
+{
+	const void *callers[CALLERS_MAX] = { NULL };
+	unsigned int nr = callers_of(callers, CALLERS_MAX);
+
+	EXPECT_TRUE(t, nr > 2 && nr < CALLERS_MAX);
+	EXPECT_TRUE(t, leads_to(callers[0], "callers_of"));
+	EXPECT_TRUE(t, leads_to(callers[1], __func__));
+	EXPECT_EQ(t, NULL, callers[nr]);
+}
+
+KTEST(port_callers, no_more_are_stored_than_there_is_room_for)
+{
+	const void *callers[3] = { NULL };
+
+	EXPECT_EQ(t, 2, callers_of(callers, 2));
+	EXPECT_NE(t, NULL, callers[1]);
+	EXPECT_EQ(t, NULL, callers[2]);
+	EXPECT_EQ(t, 0, callers_of(callers, 0));
 }

@@ -22,7 +22,6 @@ KTEST(pte, a_page_remembers_its_frame_and_its_protection)
 		PROT_READ,
 		PROT_READ | PROT_WRITE,
 		PROT_READ | PROT_WRITE | PROT_UNCACHED,
-		PROT_READ | PROT_WRITE | PROT_WRITE_COMBINE,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(prots); i++) {
@@ -60,4 +59,13 @@ KTEST(pte, the_indices_of_all_levels_make_up_the_address)
 		sum += (uintptr_t)pt_index(va, level) << pt_shift(level);
 	}
 	EXPECT_EQ(t, va, sum);
+}
+
+KTEST(pte, an_advanced_entry_maps_a_later_frame_in_the_same_way)
+{
+	pte_t pte = pte_advance(pte_make(SOME_PFN, PROT_READ | PROT_WRITE, 0), 17);
+
+	EXPECT_EQ(t, pte_raw(pte_make(SOME_PFN + 17, PROT_READ | PROT_WRITE, 0)), pte_raw(pte));
+	EXPECT_EQ(t, pte_raw(pte),
+		  pte_raw(pte_advance(pte_make(0, PROT_READ | PROT_WRITE, 0), SOME_PFN + 17)));
 }

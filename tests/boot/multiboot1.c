@@ -34,11 +34,13 @@
 #define MMAP_ADDR   48u
 #define LOADER_AT   64u
 #define INFO_SIZE   68u
+#define SCREEN_TYPE 109u
 #define HAS_MEM     0x001u
 #define HAS_CMDLINE 0x004u
 #define HAS_MODULES 0x008u
 #define HAS_MMAP    0x040u
 #define HAS_LOADER  0x200u
+#define HAS_SCREEN  0x1000u
 
 #define ENTRY_SIZE 24u /* of a usual map entry, its size field included */
 
@@ -301,6 +303,30 @@ KTEST(multiboot1, fields_that_the_flags_do_not_announce_are_not_read)
 	EXPECT_EQ(t, 1, bi.nr_map);
 	put32(mem, HAS_MEM | HAS_CMDLINE);
 	EXPECT_ERR(t, -EFAULT, multiboot1_parse(&bi, &b.reader, pa));
+}
+
+KTEST(multiboot1, what_the_screen_shows_is_believed_where_it_is_told)
+{
+	static const struct {
+		uint8_t type;
+		enum boot_screen screen;
+	} cases[] = { { 0, BOOT_SCREEN_GRAPHICS },
+		      { 1, BOOT_SCREEN_GRAPHICS },
+		      { 2, BOOT_SCREEN_TEXT },
+		      { 3, BOOT_SCREEN_GRAPHICS } };
+	struct blob b;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		start_full(&b);
+		mem[INFO + SCREEN_TYPE] = cases[i].type;
+		ASSERT_EQ(t, 0, multiboot1_parse(&bi, &b.reader, MEM_PA + INFO));
+		EXPECT_EQ(t, BOOT_SCREEN_UNKNOWN, bi.screen);
+		expect_kept(t, &bi, "boot information", MEM_PA + INFO, INFO_SIZE);
+		put32(mem + INFO, get32(mem + INFO) | HAS_SCREEN);
+		ASSERT_EQ(t, 0, multiboot1_parse(&bi, &b.reader, MEM_PA + INFO));
+		EXPECT_EQ(t, cases[i].screen, bi.screen);
+		expect_kept(t, &bi, "boot information", MEM_PA + INFO, SCREEN_TYPE + 1);
+	}
 }
 
 KTEST(multiboot1, a_block_at_the_end_of_the_space_is_read)

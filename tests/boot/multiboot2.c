@@ -23,6 +23,7 @@
 #define TAG_MODULE  3u
 #define TAG_BASIC   4u
 #define TAG_MMAP    6u
+#define TAG_SCREEN  8u
 #define TAG_ACPI1   14u
 #define TAG_ACPI2   15u
 
@@ -531,6 +532,27 @@ KTEST(multiboot2, an_acpi_tag_without_a_root_pointer_is_skipped)
 	EXPECT_EQ(t, 0, bi.acpi_rsdp);
 }
 
+static enum boot_screen parse_screen(struct ktest *t, size_t size, uint8_t type)
+{
+	struct blob b;
+
+	start(&b);
+	add_map(24, 1, some_map);
+	add_tag(TAG_SCREEN, size)[21] = type;
+	finish();
+	EXPECT_EQ(t, 0, multiboot2_parse(&bi, &b.reader, MEM_PA));
+	expect_sound(t, &b, &bi);
+	return bi.screen;
+}
+
+KTEST(multiboot2, what_the_screen_shows_is_believed_where_it_is_told)
+{
+	EXPECT_EQ(t, BOOT_SCREEN_GRAPHICS, parse_screen(t, 23, 0));
+	EXPECT_EQ(t, BOOT_SCREEN_GRAPHICS, parse_screen(t, 30, 1));
+	EXPECT_EQ(t, BOOT_SCREEN_TEXT, parse_screen(t, 22, 2));
+	EXPECT_EQ(t, BOOT_SCREEN_UNKNOWN, parse_screen(t, 21, 2)); /* too short to have a type */
+}
+
 KTEST(multiboot2, the_whole_block_is_kept)
 {
 	struct blob b;
@@ -557,6 +579,7 @@ KTEST(multiboot2, grub_s_block_is_understood)
 	ASSERT_EQ(t, 1, bi.nr_modules);
 	EXPECT_STREQ(t, "map.txt", bi.modules[0].name);
 	EXPECT_EQ(t, 0x1165F8, bi.acpi_rsdp);
+	EXPECT_EQ(t, BOOT_SCREEN_TEXT, bi.screen);
 	expect_kept(t, &bi, "boot information", CAPTURED_GRUB_INFO, captured_grub_size);
 }
 

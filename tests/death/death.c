@@ -506,8 +506,8 @@ const struct death page_deaths[] = {
 	{ NULL, NULL },
 };
 
-static const struct death *const tables[] = { page_deaths, slab_deaths, mempool_deaths,
-					      vmalloc_deaths, highmem_deaths };
+static const struct death *const tables[] = { page_deaths,    slab_deaths,    mempool_deaths,
+					      vmalloc_deaths, highmem_deaths, dma_deaths };
 
 QAPI int death_commit(const char *name)
 {

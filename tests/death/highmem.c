@@ -1,7 +1,7 @@
 /*
  * highmem.c - crimes against kmap(), kmap_local_page() and the fixmap.
  *
- * Every row boots with kmap_debug=1, so that lowmem pages have slots.
+ * Rows in which a lowmem page has to have a slot boot with kmap_debug=1.
  *
  * CONTEXT.  A thread, after boot.
  */
@@ -10,6 +10,7 @@
 #include <quarry/env.h>
 #include <quarry/fixmap.h>
 #include <quarry/highmem.h>
+#include <quarry/port.h>
 
 static void kmap_in_atomic(void)
 {
@@ -65,6 +66,27 @@ static void kmap_local_too_deep(void)
 		pr_info("got %p\n", kmap_local_page(page));
 }
 
+static void sleep_with_kmap_local(void)
+{
+	void *va = kmap_local_page(victim(GFP_KERNEL, 0));
+
+	pr_info("got %p\n", alloc_page(GFP_KERNEL));
+	kunmap_local(va);
+}
+
+static void kmap_flush_in_atomic(void)
+{
+	preempt_disable();
+	kmap_flush_unused();
+}
+
+static void memcpy_from_beyond_the_page(void)
+{
+	char bytes[2];
+
+	memcpy_from_page(bytes, victim(GFP_KERNEL, 0), PAGE_SIZE - 1, sizeof(bytes));
+}
+
 static void zero_user_beyond_the_page(void)
 {
 	zero_user(victim(GFP_KERNEL, 0), PAGE_SIZE - 8, 9);
@@ -82,12 +104,25 @@ static void set_fixmap_of_kmap_local(void)
 
 static void set_fixmap_unaligned(void)
 {
-	set_fixmap(FIX_TEST, 0x1234);
+	set_fixmap(FIX_SPARE_FIRST, 0x1234);
 }
 
 static void clear_fixmap_not_set(void)
 {
-	clear_fixmap(FIX_TEST);
+	clear_fixmap(FIX_SPARE_FIRST);
+}
+
+static void early_iounmap_twice(void)
+{
+	void *window = early_ioremap(0, PAGE_SIZE);
+
+	early_iounmap(window, PAGE_SIZE);
+	early_iounmap(window, PAGE_SIZE);
+}
+
+static void early_iounmap_of_another_size(void)
+{
+	early_iounmap(early_ioremap(0, PAGE_SIZE), PAGE_SIZE - 1);
 }
 
 static void virt_to_fix_outside(void)
@@ -103,11 +138,16 @@ const struct death highmem_deaths[] = {
 	DEATH(kunmap_local_out_of_order),
 	DEATH(kunmap_local_twice),
 	DEATH(kmap_local_too_deep),
+	DEATH(sleep_with_kmap_local),
+	DEATH(kmap_flush_in_atomic),
+	DEATH(memcpy_from_beyond_the_page),
 	DEATH(zero_user_beyond_the_page),
 	DEATH(set_fixmap_of_early_window),
 	DEATH(set_fixmap_of_kmap_local),
 	DEATH(set_fixmap_unaligned),
 	DEATH(clear_fixmap_not_set),
 	DEATH(virt_to_fix_outside),
+	DEATH(early_iounmap_twice),
+	DEATH(early_iounmap_of_another_size),
 	{ NULL, NULL },
 };

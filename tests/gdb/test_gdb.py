@@ -28,7 +28,8 @@ import run_qemu  # noqa: E402
 KERNEL = os.environ.get("QUARRY_KERNEL", str(ROOT / "build/x86-gcc/quarry.elf"))
 SEED = int(os.environ.get("QUARRY_SEED", time.time_ns() & 0xffffffff))
 COMMANDS = ("zones", "free", "pcp", "page 0x101", "pt &zones", "memmap", "memblock", "caches",
-            "slabs kmem_cache", "objects kmem_cache", "whatis &zones", "help")
+            "slabs kmem_cache", "objects kmem_cache", "areas", "pkmap", "fixmap", "whatis &zones",
+            "help")
 PAGE_OFFSET = 0xC0000000
 PAGE = 4096
 MAX_ORDER = 11

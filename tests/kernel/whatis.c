@@ -1,47 +1,15 @@
 /*
  * whatis.c - the kernel's own addresses are known: symbols, parts of the image, stacks.
  *
- * STATE.  One buffer.
+ * STATE.  The answer: tests/mm/whatis.h.
  */
-#include <quarry/ktest.h>
+#include "../mm/whatis.h"
+
 #include <quarry/mm.h>
-#include <quarry/out.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
-#include <quarry/string.h>
-#include <quarry/whatis.h>
-
-#define NONE (~0ul)
 
 QAPI void kernel_entry(uint32_t magic, uint32_t info_pa);
-
-static char text[4096];
-
-static const char *whatis(struct ktest *t, uintptr_t va)
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	whatis_show(&b.out, va);
-	EXPECT_EQ(t, 0, b.dropped);
-	return text;
-}
-
-static unsigned long number(const char *label)
-{
-	const char *at = strstr(text, label), *end;
-	uint64_t val;
-
-	if (!at || parse_u64(at + strlen(label), &end, &val))
-		return NONE;
-	return (unsigned long)val;
-}
-
-/* Does what was printed begin with @what? */
-static bool begins(const char *what)
-{
-	return strncmp(text, what, strlen(what)) == 0;
-}
 
 KTEST_NEEDS(whatis, a_function_is_known_by_its_name_and_the_part_of_the_image,
 	    .features = KTEST_IMAGE)

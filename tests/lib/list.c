@@ -95,3 +95,22 @@ KTEST(list, the_safe_loop_allows_every_entry_to_be_deleted)
 	EXPECT_EQ(t, 5, nr);
 	EXPECT_TRUE(t, list_empty(&head));
 }
+
+KTEST(list, a_list_that_is_spliced_stands_behind_the_other_in_its_order_and_is_empty)
+{
+	LIST_HEAD(from);
+	LIST_HEAD(to);
+	struct list_head a, b, c;
+
+	list_splice_tail_init(&from, &to);
+	EXPECT_TRUE(t, list_empty(&to) && list_empty(&from));
+	list_add_tail(&a, &to);
+	list_splice_tail_init(&from, &to);
+	EXPECT_TRUE(t, to.next == &a && to.prev == &a);
+	list_add_tail(&b, &from);
+	list_add_tail(&c, &from);
+	list_splice_tail_init(&from, &to);
+	EXPECT_TRUE(t, list_empty(&from));
+	EXPECT_TRUE(t, to.next == &a && a.next == &b && b.next == &c && c.next == &to);
+	EXPECT_TRUE(t, to.prev == &c && c.prev == &b && b.prev == &a && a.prev == &to);
+}

@@ -13,6 +13,7 @@
  */
 #include "helpers.h"
 
+#include <quarry/config.h>
 #include <quarry/kernel.h>
 #include <quarry/port.h>
 #include <quarry/string.h>
@@ -74,7 +75,8 @@ QAPI bool option_given(const char *word)
 QAPI bool lists_in_use(void)
 {
 	return !option_given("page_poison=1") && !option_given("init_on_alloc=1") &&
-	       !option_given("init_on_free=1");
+	       !option_given("init_on_free=1") &&
+	       !(CONFIG_PAGE_OWNER && option_given("page_owner=1"));
 }
 
 QAPI gfp_t gfp_with_lists(void)

@@ -45,7 +45,7 @@ KTEST(ioremap, device_memory_is_mapped_uncached)
 	EXPECT_EQ(t, 0, pa_of(va));
 }
 
-KTEST(ioremap, ioremap_wc_combines_writes)
+KTEST_NEEDS(ioremap, ioremap_wc_combines_writes, .features = KTEST_PAT)
 {
 	void *va = ioremap_wc(DEVICE, 3 * PAGE_SIZE);
 

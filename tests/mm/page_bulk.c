@@ -132,3 +132,19 @@ KTEST(page_bulk, an_array_larger_than_memory_is_filled_in_part)
 	free_pages_bulk_array(NR, array);
 	hoard_free(&h);
 }
+
+/* With init_on_alloc=1 every page is zeroed, by whatever way it is taken. */
+KTEST(page_bulk, an_option_that_wants_to_see_each_page_sees_those_taken_in_bulk)
+{
+	const bool zeroed = option_given("init_on_alloc=1");
+	struct page *array[NR] = { NULL };
+
+	ASSERT_EQ(t, NR, alloc_pages_bulk_array(GFP_KERNEL, NR, array));
+	for (unsigned int i = 0; i < NR; i++)
+		block_fill(array[i], 0, 0xB01C0000u + i);
+	free_pages_bulk_array(NR, array);
+	ASSERT_EQ(t, NR, alloc_pages_bulk_array(GFP_KERNEL, NR, array));
+	for (unsigned int i = 0; i < NR; i++)
+		EXPECT_TRUE(t, !zeroed || block_is_zero(array[i], 0));
+	free_pages_bulk_array(NR, array);
+}

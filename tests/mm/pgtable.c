@@ -335,20 +335,20 @@ KTEST(pgtable, a_range_that_is_mapped_in_part_already_is_refused_and_left_as_it_
 	__free_pages(block, 2);
 }
 
-/* Two entries of the top-level table below the end of vmalloc that are empty; 0: there are none. */
-static uintptr_t two_empty_entries(void)
+/* @nr entries of the top-level table below the end of vmalloc that are empty; 0: there are none. */
+static uintptr_t empty_entries(unsigned int nr)
 {
-	uintptr_t va = ALIGN_DOWN(mm_layout.vmalloc_end, LARGE_SIZE) - 2 * LARGE_SIZE;
+	uintptr_t va = ALIGN_DOWN(mm_layout.vmalloc_end, LARGE_SIZE);
+	unsigned int nr_empty = 0;
 
-	for (; va >= mm_layout.vmalloc_start; va -= LARGE_SIZE) {
-		struct pt_walk low, high;
+	while (nr_empty < nr && va - LARGE_SIZE >= mm_layout.vmalloc_start) {
+		struct pt_walk w;
 
-		pgtable_walk(va, &low);
-		pgtable_walk(va + LARGE_SIZE, &high);
-		if (pte_is_none(low.pte) && low.level && pte_is_none(high.pte) && high.level)
-			return va;
+		va -= LARGE_SIZE;
+		pgtable_walk(va, &w);
+		nr_empty = pte_is_none(w.pte) && w.level ? nr_empty + 1 : 0;
 	}
-	return 0;
+	return nr_empty == nr ? va : 0;
 }
 
 /* Hold everything that an ordinary request can get, but for one page. */
@@ -366,7 +366,7 @@ static void hoard_all_but_one_page(struct hoard *h)
 
 KTEST(pgtable, a_range_whose_second_table_cannot_be_had_is_refused_and_left_as_it_was)
 {
-	uintptr_t first = two_empty_entries();
+	uintptr_t first = empty_entries(2);
 	uintptr_t va = first + LARGE_SIZE - PAGE_SIZE;
 	unsigned long nr_tables = pgtable_nr_pages();
 	HOARD(rest);
@@ -388,13 +388,13 @@ KTEST(pgtable, unmapping_what_is_not_mapped_does_nothing)
 	unsigned long nr_tables = pgtable_nr_pages();
 
 	EXPECT_EQ(t, 0, pgtable_unmap(test_va(), 8 * PAGE_SIZE));
-	EXPECT_EQ(t, 0, pgtable_unmap(two_empty_entries(), 2 * LARGE_SIZE));
+	EXPECT_EQ(t, 0, pgtable_unmap(empty_entries(2), 2 * LARGE_SIZE));
 	EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
 }
 
 KTEST(pgtable, a_table_is_counted_when_it_is_made_and_used_again_by_the_next_mapping)
 {
-	uintptr_t va = two_empty_entries();
+	uintptr_t va = empty_entries(2);
 	unsigned long before = pgtable_nr_pages();
 
 	ASSERT_NE(t, 0, va);
@@ -408,7 +408,7 @@ KTEST(pgtable, a_table_is_counted_when_it_is_made_and_used_again_by_the_next_map
 
 KTEST_NEEDS(pgtable, a_large_page_is_used_where_both_addresses_are_aligned, .features = KTEST_PSE)
 {
-	uintptr_t va = two_empty_entries();
+	uintptr_t va = empty_entries(2);
 	struct pt_walk w;
 
 	ASSERT_NE(t, 0, va);
@@ -425,7 +425,7 @@ KTEST_NEEDS(pgtable, a_large_page_is_used_where_both_addresses_are_aligned, .fea
 
 KTEST_NEEDS(pgtable, unmapping_a_part_of_a_large_page_leaves_the_rest, .features = KTEST_PSE)
 {
-	uintptr_t va = two_empty_entries();
+	uintptr_t va = empty_entries(2);
 	struct pt_walk w;
 
 	ASSERT_NE(t, 0, va);
@@ -534,7 +534,7 @@ KTEST_NEEDS(pgtable, protecting_a_part_of_a_large_page_splits_it_and_nothing_els
 
 KTEST_NEEDS(pgtable, a_whole_large_page_is_protected_without_being_split, .features = KTEST_PSE)
 {
-	uintptr_t va = two_empty_entries();
+	uintptr_t va = empty_entries(1);
 	struct pt_walk w;
 
 	ASSERT_NE(t, 0, va);
@@ -599,4 +599,19 @@ KTEST(pgtable, the_walk_of_an_address_is_shown_an_entry_a_line)
 	pgtable_show(&b.out, 0);
 	EXPECT_TRUE(t, strstr(text, "not present") != NULL);
 	EXPECT_EQ(t, NULL, strstr(text, "level=0"));
+}
+
+/* Every 67th page of the kernel's part: of the direct map, large pages or not, and of holes. */
+KTEST(pgtable, the_frame_behind_an_address_is_the_one_that_a_walk_finds)
+{
+	unsigned long nr_mapped = 0, nr_holes = 0;
+	struct pt_walk w;
+
+	for (uintptr_t va = PAGE_OFFSET; va < FIXMAP_TOP - 67 * PAGE_SIZE; va += 67 * PAGE_SIZE) {
+		pgtable_walk(va, &w);
+		EXPECT_EQ(t, w.present ? (pfn_t)(w.pa >> PAGE_SHIFT) : PFN_NONE, pgtable_pfn(va));
+		nr_mapped += w.present;
+		nr_holes += !w.present;
+	}
+	EXPECT_TRUE(t, nr_mapped && nr_holes);
 }

@@ -67,15 +67,14 @@ static unsigned long nr_mapped(const struct page *block, unsigned long nr_pages)
 	return nr;
 }
 
-KTEST_NEEDS(pgtable, a_whole_large_page_that_was_taken_away_comes_back_in_full,
+KTEST_NEEDS(pgtable, a_whole_large_page_that_was_taken_away_comes_back_in_full, .ram_mib = 60,
 	    .zones = KTEST_ZONE_NORMAL)
 {
 	struct page *block = alloc_pages(GFP_KERNEL, MAX_ORDER - 1);
 	const unsigned long nr_pages = 1ul << (MAX_ORDER - 1);
 	uintptr_t va;
 
-	if (!block)
-		return;
+	ASSERT_TRUE(t, block);
 	va = (uintptr_t)page_address(block);
 	EXPECT_EQ(t, 0, set_memory_np(va, nr_pages));
 	EXPECT_EQ(t, 0, nr_mapped(block, nr_pages));
@@ -134,15 +133,14 @@ KTEST_NEEDS(pgtable, pages_for_which_no_table_can_be_had_are_not_mapped, .ram_mi
 	HOARD(rest);
 
 	ASSERT_TRUE(t, page);
-	/* Nobody frees a table: after many tests there may be no such range. */
-	if (va) {
-		hoard_machine(&rest);
-		EXPECT_ERR(t, -ENOMEM, pgtable_map_pages(va, &page, 1, PROT_KERNEL));
-		hoard_free(&rest);
-		pgtable_walk(va, &w);
-		EXPECT_FALSE(t, w.present);
-		EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
-	}
+	/* Nobody frees a table: the tests that map the whole range come later. */
+	ASSERT_NE(t, 0, va);
+	hoard_machine(&rest);
+	EXPECT_ERR(t, -ENOMEM, pgtable_map_pages(va, &page, 1, PROT_KERNEL));
+	hoard_free(&rest);
+	pgtable_walk(va, &w);
+	EXPECT_FALSE(t, w.present);
+	EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
 	__free_page(page);
 }
 

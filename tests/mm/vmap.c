@@ -11,9 +11,8 @@
 #include <quarry/string.h>
 #include <quarry/vmalloc.h>
 
-#define NR   16u
-#define TAG  0x77A90000u
-#define MANY 2100u /* addresses of two tables at least */
+#define NR  16u
+#define TAG 0x77A90000u
 
 static struct page *pages[NR];
 
@@ -158,37 +157,4 @@ KTEST(vmap, vm_map_ram_maps_and_vm_unmap_ram_unmaps_in_its_own_time)
 		EXPECT_EQ(t, 0, c.nr_lazy_areas);
 	}
 	give_pages(t);
-}
-
-/* Where all tables are there already, the mapping needs none, and succeeds. */
-KTEST(vmap, without_a_page_for_a_table_nothing_is_mapped)
-{
-	static struct page *many[MANY];
-	unsigned long nr_tables = pgtable_nr_pages();
-	struct vm_counts before, after;
-	struct page *page = alloc_page(GFP_KERNEL);
-	HOARD(rest);
-	void *va;
-
-	ASSERT_NE(t, NULL, page);
-	for (unsigned int i = 0; i < MANY; i++)
-		many[i] = page;
-	/* Afterwards a descriptor is at hand. */
-	va = vmap(many, 1, VM_MAP, PROT_KERNEL);
-	vunmap(va);
-	vm_count(&before);
-	hoard_machine(&rest);
-	va = vmap(many, MANY, VM_MAP, PROT_KERNEL);
-	vm_count(&after);
-	hoard_free(&rest);
-	if (!va) {
-		EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
-		EXPECT_EQ(t, before.used_bytes, after.used_bytes);
-		EXPECT_EQ(t, before.nr_areas, after.nr_areas);
-		va = vmap(many, MANY, VM_MAP, PROT_KERNEL);
-		EXPECT_NE(t, nr_tables, pgtable_nr_pages());
-	}
-	EXPECT_NE(t, NULL, va);
-	vunmap(va);
-	__free_page(page);
 }

@@ -6,43 +6,17 @@
  *
  * Nothing here depends on the debug options.
  *
- * STATE.  One buffer.
+ * STATE.  The answer: whatis.h.
  *
  * NOT HERE.  What the kernel adds, symbols and stacks: tests/kernel/whatis.c.
  */
+#include "whatis.h"
+
 #include "helpers.h"
 
 #include <quarry/config.h>
-#include <quarry/out.h>
 #include <quarry/port.h>
 #include <quarry/slab.h>
-#include <quarry/string.h>
-#include <quarry/whatis.h>
-
-#define NONE (~0ul)
-
-static char text[4096];
-
-static const char *whatis(struct ktest *t, uintptr_t va)
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	whatis_show(&b.out, va);
-	EXPECT_EQ(t, 0, b.dropped);
-	return text;
-}
-
-/* The number behind the first @label of the answer; NONE when there is none. */
-static unsigned long number(const char *label)
-{
-	const char *at = strstr(text, label), *end;
-	uint64_t val;
-
-	if (!at || parse_u64(at + strlen(label), &end, &val))
-		return NONE;
-	return (unsigned long)val;
-}
 
 /* Has the answer a line about a thing of this kind? */
 static bool has_line(const char *kind)
@@ -51,12 +25,6 @@ static bool has_line(const char *kind)
 
 	snprintf(start, sizeof(start), "\n%s ", kind);
 	return strstr(text, start) || strncmp(text, start + 1, strlen(start + 1)) == 0;
-}
-
-/* Does what was printed begin with @what? */
-static bool begins(const char *what)
-{
-	return strncmp(text, what, strlen(what)) == 0;
 }
 
 /* ---- objects ---------------------------------------------------------------------------- */
@@ -244,6 +212,7 @@ KTEST(whatis, a_slot_of_the_fixmap_is_shown_with_what_it_maps)
 	ASSERT_NE(t, NULL, window);
 	whatis(t, (uintptr_t)window);
 	EXPECT_EQ(t, ((uintptr_t)window - FIXMAP_START) >> PAGE_SHIFT, number("fixmap slot="));
+	EXPECT_NE(t, NULL, strstr(text, " use=early_ioremap "));
 	EXPECT_EQ(t, page_to_pfn(page), number(" pfn="));
 	EXPECT_EQ(t, page_to_pfn(page), number("\npage pfn="));
 	EXPECT_NE(t, NULL, strstr(text, " mapped=yes name=fixmap\n"));

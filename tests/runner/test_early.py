@@ -32,13 +32,13 @@ TO_EARLY_IDT = ["tbreak early_trap_init", "continue", "finish", 'printf "cr0=%x\
 def test_a_fault_before_paging_is_printed_instead_of_rebooting(tmp_path):
     text = serial_after([*TO_EARLY_IDT, f"set *(unsigned short *)$pc = {UD2:#x}", "continue"],
                         tmp_path)
-    assert "panic: exception 6 at eip=001" in text
+    assert "panic: exception 6 at eip=00" in text
     assert "cr3=" in text and "esp=" in text
 
 
 @pytest.mark.parametrize("entry, lost", [
-    (0, "panic: boot page tables lose EIP (early_setup): va=001"),
-    (KERNEL_DIRECTORY_ENTRY, "panic: boot page tables lose EIP (early_setup): va=c01"),
+    (0, "panic: boot page tables lose EIP (early_setup): va=00"),
+    (KERNEL_DIRECTORY_ENTRY, "panic: boot page tables lose EIP (early_setup): va=c0"),
 ])
 def test_page_tables_that_lose_an_address_are_refused_by_name(entry, lost, tmp_path):
     text = serial_after(["tbreak check_one", "continue", f"set boot_root[{entry}].raw = 0",

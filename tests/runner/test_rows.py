@@ -21,8 +21,10 @@ cpu = p3
 smp = 1
 config =
 garbage = 0
+devices =
 test = *
 append = steps=10
+console =
 modules =
 expect =
 forbid =

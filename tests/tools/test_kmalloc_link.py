@@ -216,3 +216,40 @@ def test_a_fast_path_is_the_same_without_debug_code(cc, name):
     assert straight_way(with_it[name]) == straight_way(without[name])
     # The slow path does differ: that is where the debug code is.
     assert straight_way(with_it["slab_alloc_slow"]) != straight_way(without["slab_alloc_slow"])
+
+
+# Who owns pages is noted in slow paths: the others are the same to the instruction.
+@COMPILERS
+@pytest.mark.parametrize("source, names", [
+    ("mm/zonelist", ["alloc_pages", "__free_pages"]),
+    ("mm/kmalloc", ["__kmalloc"]),
+    ("mm/slab_cpu", ["slab_alloc_kernel", "slab_alloc_atomic", "slab_alloc", "slab_alloc_any",
+                     "kmem_cache_free", "kfree"])])
+def test_a_fast_path_knows_nothing_of_page_owners(cc, source, names):
+    with_it = disassembled(built_object(source, cc))
+    without = disassembled(built_object(source, cc, "PAGE_OWNER=0"))
+    for name in names:
+        assert len(with_it[name]) > 5
+        assert with_it[name] == without[name], name
+
+
+@COMPILERS
+def test_the_slow_paths_do_note_owners(cc):
+    """The comparison above is of objects that differ."""
+    with_it, without = (disassembled(built_object("mm/zonelist", cc, config))
+                        for config in ("", "PAGE_OWNER=0"))
+    assert with_it["pcp_free_full"] != without["pcp_free_full"]
+    assert with_it["free_pages_slow"] != without["free_pages_slow"]
+
+
+def test_without_the_option_nothing_of_owners_and_leaks_is_linked():
+    def symbols(config):
+        text = subprocess.run(["nm", library("gcc", config)], check=True, capture_output=True,
+                              text=True).stdout
+        return {line.split()[-1] for line in text.splitlines() if " " in line}
+
+    ours = {"page_owners", "page_owner_alloc_slow", "page_owner_free_slow", "leaks_show",
+            "pageowner_show", "port_callers"}
+    assert ours <= symbols("")
+    left = {s for s in symbols("PAGE_OWNER=0") if re.search("owner|leaks|port_callers", s)}
+    assert left <= {"page_owner_parse"}     # refuses the option

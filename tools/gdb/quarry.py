@@ -7,7 +7,8 @@ IDEA.  The kernel may stand anywhere: at the firmware's first instruction, befor
 before mm_init(), inside an allocation with a zone's lock held and a list half-linked.  So nothing
 that memory says is believed (quarry_mm.py), and what contradicts itself is shown in a line that
 starts with BROKEN.  Nothing is ever called in the kernel.  How memory is read, and where constants
-come from: quarry_machine.py.  Slab caches, and what an address is: quarry_slab.py.
+come from: quarry_machine.py.  Slab caches, and what an address is: quarry_slab.py.  Areas, slots
+of kmap() and the fixmap: quarry_areas.py.
 
 STATE.  None between commands.
 
@@ -25,6 +26,7 @@ from quarry_machine import (  # noqa: E402
     PROBLEMS_SHOWN, Machine, Report, Unreadable, enum_names, length, show_bits, symbol)
 from quarry_mm import (  # noqa: E402
     PageTables, Pages, all_stacks, all_zones, check_stack, page_line, walk_list, zone_label)
+from quarry_areas import areas, fixmap, pkmap  # noqa: E402
 from quarry_slab import (  # noqa: E402
     OBJECT_STATES, all_caches, cache_line, object_lines, show_slabs, whatis_lines)
 
@@ -393,7 +395,7 @@ def show_help(machine, report, args):
 
 COMMANDS = {"zones": zones, "free": free, "pcp": pcp, "page": page, "pt": pt, "memmap": memmap,
             "memblock": memblock, "caches": caches, "slabs": slabs, "objects": objects,
-            "whatis": whatis, "help": show_help}
+            "areas": areas, "pkmap": pkmap, "fixmap": fixmap, "whatis": whatis, "help": show_help}
 ARGS_MAX = {"zones": 1, "free": 2, "pcp": 1, "page": None, "pt": None, "slabs": 1, "objects": 2,
             "whatis": None}
 NEEDS_NO_MACHINE = ("help",)

@@ -10,9 +10,10 @@ whether it was handed out, the magazines say whether to somebody or to one of th
 
 import gdb
 
-from quarry_machine import (Unreadable, bit_names, enum, length, lookup_type, place, show_bits,
-                            symbol)
+from quarry_machine import (Unreadable, bit_names, enum, length, lookup_type, place, show_bits)
+from quarry_areas import area_lines, fixmap_lines, pkmap_lines
 from quarry_mm import PageTables, Pages, page_line
+from quarry_symbols import name_of, user_text
 
 OBJECT_STATES = ("taken", "cached", "free")
 MAP_LETTERS = {"taken": "T", "cached": "c", "free": "-"}
@@ -272,34 +273,6 @@ def show_slabs(cache, report):
 # ---- objects ------------------------------------------------------------------------------------
 
 
-def linked_address(machine, name):
-    """Of a symbol without debug information, where the kernel is linked for."""
-    va = int(gdb.parse_and_eval(f"(unsigned long)&{name}")) & machine.word_mask
-    return va if va >= machine.offset else va + machine.offset
-
-
-def name_of(machine, va):
-    """(symbol, offset, size) as the kernel's own table has it; None outside of it."""
-    addrs = linked_address(machine, "ksym_addrs")
-    count, width = machine.word(linked_address(machine, "ksym_count")), machine.word_size
-
-    def start(i):
-        return machine.word(addrs + i * width)
-
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if start(middle) <= va else (low, middle)
-    if not low or va >= start(count):
-        return None
-    first = low - 1
-    while first and start(first - 1) == start(first):
-        first -= 1
-    offset = machine.word(linked_address(machine, "ksym_name_offsets") + first * width)
-    name = machine.text(linked_address(machine, "ksym_names") + offset)
-    return name, va - start(first), start(low) - start(first)
-
-
 def users(cache, obj):
     """[(what, caller, time)] of an object whose cache remembers: allocated, freed."""
     try:
@@ -313,11 +286,6 @@ def users(cache, obj):
     return [(what, int(track[field]["caller"]), int(track[field]["when"]))
             for what, field in (("allocated", "alloc"), ("freed", "free"))
             if int(track[field]["caller"])]
-
-
-def user_text(machine, caller):
-    name, offset, size = name_of(machine, caller) or ("?", 0, 0)
-    return f"{caller:#010x} {name}+{offset:#x}/{size:#x}"
 
 
 def object_lines(cache, wanted, report):
@@ -418,24 +386,6 @@ def lowmem_lines(machine, pages, va, report):
     yield "page " + page_line(machine, pages, pfn, report)
 
 
-def fixmap_lines(machine, pages, pa, va, report):
-    marks = enum("va_mark")
-    if not marks["VA_FIXMAP_START"] <= va < marks["VA_FIXMAP_END"]:
-        return
-    line = f"fixmap slot={va - marks['VA_FIXMAP_START'] >> machine.page_shift}"
-    if va >= marks["VA_KMAP_LOCAL_START"]:
-        cpu, nr = divmod(va - marks["VA_KMAP_LOCAL_START"] >> machine.page_shift,
-                         marks["VA_KMAP_LOCAL_SLOTS"])
-        line += f" use=kmap_local cpu={cpu} nr={nr}"
-    if pa is None:
-        yield f"{line} pfn=none"
-        return
-    pfn = pa >> machine.page_shift
-    yield f"{line} pfn={pfn:#07x}"
-    if pages.base and pfn < pages.max_pfn:
-        yield "page " + page_line(machine, pages, pfn, report)
-
-
 def region_name(machine, va):
     """The parts of the address space from 0 up, each to its inclusive end."""
     layout, marks = machine.variable("mm_layout"), enum("va_mark")
@@ -453,7 +403,9 @@ def whatis_lines(machine, va, report):
     pa = PageTables(machine).walk(va)[1]
     if not pages.base:
         yield "no struct pages yet: mm_init() has not made them"
-    for line in (*image_lines(machine, pages, va), *lowmem_lines(machine, pages, va, report),
+    for line in (*image_lines(machine, pages, va), *area_lines(machine, pages, pa, va, report),
+                 *lowmem_lines(machine, pages, va, report),
+                 *pkmap_lines(machine, pages, va, report),
                  *fixmap_lines(machine, pages, pa, va, report)):
         known = True
         yield line

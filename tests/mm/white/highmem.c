@@ -7,6 +7,7 @@
 #include <quarry/fixmap.h>
 #include <quarry/highmem.h>
 #include <quarry/ktest.h>
+#include <quarry/mm.h>
 #include <quarry/printk.h>
 
 #include "../helpers.h"
@@ -43,18 +44,18 @@ KTEST(kmap_slots, a_count_goes_0_2_3_2_1_0)
 	ASSERT_NE(t, NULL, page);
 	s = slot_at(kmap(page));
 	if (s) {
-		EXPECT_EQ(t, 2, s->count);
+		EXPECT_EQ(t, 2, atomic_read(&s->count));
 		EXPECT_NE(t, NULL, kmap(page));
-		EXPECT_EQ(t, 3, s->count);
+		EXPECT_EQ(t, 3, atomic_read(&s->count));
 		kunmap(page);
-		EXPECT_EQ(t, 2, s->count);
+		EXPECT_EQ(t, 2, atomic_read(&s->count));
 	}
 	kunmap(page);
 	if (s) {
-		EXPECT_EQ(t, 1, s->count);
+		EXPECT_EQ(t, 1, atomic_read(&s->count));
 		EXPECT_TRUE(t, pte_present(pte_read(s->pte)));
 		kmap_flush_unused();
-		EXPECT_EQ(t, 0, s->count);
+		EXPECT_EQ(t, 0, atomic_read(&s->count));
 		EXPECT_TRUE(t, pte_is_none(pte_read(s->pte)));
 	}
 	__free_page(page);
@@ -74,9 +75,9 @@ KTEST(kmap_slots, the_validator_finds_a_lost_entry_a_wrong_page_and_a_wrong_addr
 		pte_set(s->pte, pte_none());
 		EXPECT_EQ(t, 1, nr_found());
 		pte_set(s->pte, pte);
-		s->count = 0;
+		atomic_set(&s->count, 0);
 		EXPECT_EQ(t, 1, nr_found());
-		s->count = 2;
+		atomic_set(&s->count, 2);
 		if (PageHighMem(page)) {
 			page->virtual = (char *)page->virtual + PAGE_SIZE;
 			EXPECT_EQ(t, 2, nr_found());
@@ -85,6 +86,65 @@ KTEST(kmap_slots, the_validator_finds_a_lost_entry_a_wrong_page_and_a_wrong_addr
 		EXPECT_EQ(t, 0, nr_found());
 	}
 	kunmap(page);
+	__free_page(page);
+}
+
+KTEST(kmap_slots, the_validator_finds_a_free_slot_with_an_entry_or_a_page)
+{
+	struct page *page = page_with_slot();
+	struct kmap_slot *s = &pkmap[PKMAP_NR_PAGES - 1];
+
+	ASSERT_NE(t, NULL, page);
+	kmap_flush_unused();
+	if (CONFIG_CHECK) {
+		EXPECT_EQ(t, 0, nr_found());
+		pte_set(s->pte, pte_make(page_to_pfn(page), PROT_READ, 0));
+		EXPECT_EQ(t, 1, nr_found());
+		pte_set(s->pte, pte_none());
+		tlb_flush_page(pkmap_va(PKMAP_NR_PAGES - 1));
+		s->page = page;
+		EXPECT_EQ(t, 1, nr_found());
+		s->page = NULL;
+		EXPECT_EQ(t, 0, nr_found());
+	}
+	__free_page(page);
+}
+
+KTEST(kmap_slots, the_validator_finds_an_address_that_no_slot_has_in_the_last_page)
+{
+	struct page *page = pfn_to_page(max_pfn - 1);
+
+	if (CONFIG_CHECK && max_pfn > mm_layout.lowmem_end_pfn && !page->virtual) {
+		page->virtual = (void *)pkmap_va(3);
+		EXPECT_EQ(t, 1, nr_found());
+		page->virtual = (void *)PAGE_OFFSET;
+		EXPECT_EQ(t, 1, nr_found());
+		page->virtual = NULL;
+		EXPECT_EQ(t, 0, nr_found());
+	}
+}
+
+KTEST(kmap_slots, the_validator_finds_what_is_wrong_with_a_stack_of_local_slots)
+{
+	struct kmap_local_stack *s = this_cpu_ptr(&kmap_local_stack);
+	pte_t *slot = port_fixmap_slot(kmap_local_va(smp_cpu_id(), KMAP_LOCAL_SLOTS - 1));
+	struct page *page = page_with_slot();
+
+	ASSERT_NE(t, NULL, page);
+	if (CONFIG_CHECK) {
+		pte_set(slot, pte_make(page_to_pfn(page), PROT_READ, 0));
+		EXPECT_EQ(t, 1, nr_found());
+		pte_set(slot, pte_none());
+		tlb_flush_page(kmap_local_va(smp_cpu_id(), KMAP_LOCAL_SLOTS - 1));
+		preempt_disable(); /* holding is right; that nothing is mapped there is not */
+		s->depth = 2;
+		EXPECT_EQ(t, 2, nr_found());
+		s->depth = KMAP_LOCAL_SLOTS + 1;
+		EXPECT_EQ(t, 1 + KMAP_LOCAL_SLOTS, nr_found());
+		s->depth = 0;
+		preempt_enable();
+		EXPECT_EQ(t, 0, nr_found());
+	}
 	__free_page(page);
 }
 
@@ -102,10 +162,29 @@ KTEST(kmap_slots, the_validator_names_what_a_sleeping_thread_forgot)
 		c = capture_begin();
 		EXPECT_EQ(t, 1, kmap_check());
 		capture_end(c);
-		EXPECT_EQ(t, 1, capture_count(c, "K4 broken: slot 0 is still held by"));
+		EXPECT_EQ(t, 1, capture_count(c, "K6 broken: slot 0 is still held by ktest_"));
 		preempt_disable();
 	}
 	kunmap_local(va);
+	__free_page(page);
+}
+
+KTEST(kmap_slots, local_slots_are_given_from_the_lowest_up_and_remember_who_took_them)
+{
+	const struct kmap_local_stack *s = this_cpu_ptr(&kmap_local_stack);
+	struct page *page = page_with_slot();
+	void *va[KMAP_LOCAL_SLOTS];
+
+	ASSERT_NE(t, NULL, page);
+	for (unsigned int i = 0; i < KMAP_LOCAL_SLOTS && kmap_needs_slot(page); i++) {
+		va[i] = kmap_local_page(page);
+		EXPECT_EQ(t, kmap_local_va(smp_cpu_id(), i), (uintptr_t)va[i]);
+		EXPECT_EQ(t, i + 1, s->depth);
+		EXPECT_TRUE(t, s->caller[i] == s->caller[0] && s->caller[i]);
+	}
+	for (unsigned int i = s->depth; i-- > 0;)
+		kunmap_local(va[i]);
+	EXPECT_EQ(t, 0, s->depth);
 	__free_page(page);
 }
 

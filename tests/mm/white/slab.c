@@ -7,7 +7,7 @@
  *
  * STATE.  Objects that a test holds; static, because the stack is small.
  */
-#include "../../../mm/slab.h"
+#include "slab_objs.h"
 
 #include <quarry/align.h>
 #include <quarry/env.h>
@@ -16,10 +16,6 @@
 #include <quarry/string.h>
 
 #include "../helpers.h"
-
-#define NR_OBJS 1200u
-
-static void *objs[NR_OBJS];
 
 static struct kmem_cache *cache_with(size_t size, size_t align, unsigned long flags,
 				     slab_ctor_t ctor, slab_ctor_t dtor)
@@ -40,29 +36,6 @@ static struct kmem_cache *cache_of(size_t size, unsigned long flags)
 static struct kmem_cache *bare_cache(size_t size)
 {
 	return cache_of(size, SLAB_CONSISTENCY_CHECKS);
-}
-
-static void finish(struct ktest *t, struct kmem_cache *c)
-{
-	EXPECT_EQ(t, 0, kmem_cache_check(c));
-	EXPECT_EQ(t, 0, kmem_cache_nr_in_use(c));
-	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
-}
-
-static unsigned int take(struct kmem_cache *c, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		objs[i] = kmem_cache_alloc(c, GFP_KERNEL);
-		if (!objs[i])
-			return i;
-	}
-	return nr;
-}
-
-static void give(struct kmem_cache *c, unsigned int from, unsigned int to)
-{
-	for (unsigned int i = from; i < to; i++)
-		kmem_cache_free(c, objs[i]);
 }
 
 static struct slab *slab_of(const void *obj)
@@ -628,18 +601,6 @@ KTEST(slab_white, whoever_walks_the_caches_meets_each_of_them_once)
 }
 
 /* ---- what the check finds ------------------------------------------------------------------- */
-
-/* Violations of @c; their reports are not for the log. */
-static unsigned int nr_found(struct kmem_cache *c)
-{
-	int level = console_loglevel;
-	unsigned int nr;
-
-	console_loglevel = 0;
-	nr = kmem_cache_check(c);
-	console_loglevel = level;
-	return nr;
-}
 
 KTEST(slab_white, the_check_finds_each_broken_count_and_mark)
 {

@@ -13,7 +13,7 @@
  *
  * STATE.  Objects that a test holds; static, because the stack is small.
  */
-#include "../../../mm/slab.h"
+#include "slab_objs.h"
 
 #include <quarry/align.h>
 #include <quarry/asm/restart.h>
@@ -22,10 +22,6 @@
 
 #include "../helpers.h"
 
-#define NR_OBJS 1200u
-
-static void *objs[NR_OBJS];
-
 static struct kmem_cache *cache_of(size_t size, unsigned long flags)
 {
 	static unsigned int nr;
@@ -33,41 +29,6 @@ static struct kmem_cache *cache_of(size_t size, unsigned long flags)
 
 	snprintf(name, sizeof(name), "slab-magazine-%u", ++nr);
 	return kmem_cache_create(name, size, 0, flags | SLAB_PANIC, NULL, NULL);
-}
-
-static void finish(struct ktest *t, struct kmem_cache *c)
-{
-	EXPECT_EQ(t, 0, kmem_cache_check(c));
-	EXPECT_EQ(t, 0, kmem_cache_nr_in_use(c));
-	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
-}
-
-static unsigned int take(struct kmem_cache *c, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		objs[i] = kmem_cache_alloc(c, GFP_KERNEL);
-		if (!objs[i])
-			return i;
-	}
-	return nr;
-}
-
-static void give(struct kmem_cache *c, unsigned int from, unsigned int to)
-{
-	for (unsigned int i = from; i < to; i++)
-		kmem_cache_free(c, objs[i]);
-}
-
-/* Violations of @c; their reports are not for the log. */
-static unsigned int nr_found(struct kmem_cache *c)
-{
-	int level = console_loglevel;
-	unsigned int nr;
-
-	console_loglevel = 0;
-	nr = kmem_cache_check(c);
-	console_loglevel = level;
-	return nr;
 }
 
 /* ---- magazines ------------------------------------------------------------------------------ */

@@ -3,7 +3,9 @@
  *
  * THEORY.  Spaces of made-up addresses; nothing is mapped.  Placement is compared with a model that
  * has a byte for each page and tries every place from the lowest: what it finds is the definition.
- * va_range_check() runs after every step.
+ * va_range_check() runs after every step; in the long walk, once the space is full, at intervals:
+ * what is broken stays so, and the place of each range, and the neighbours of each one that was
+ * touched, are compared at every step.
  */
 #include "../../../mm/va_range.h"
 
@@ -114,6 +116,7 @@ KTEST(va_range, a_hole_takes_what_fits_exactly_and_not_a_page_more)
 		expect_at(t, i, START + i * 5 * P, 4 * P, P, P);
 	release(t, 1);
 	EXPECT_EQ(t, START + 25 * P, space.tail);
+	expect_refused(t, -ENOSPC, ALIGN_DOWN(SIZE_MAX, P), P, 2 * P); /* the sum wraps */
 	expect_at(t, 5, START + 25 * P, 5 * P, P, P); /* with its guard, a page too large */
 	expect_at(t, 6, START + 5 * P, 4 * P, P, P);
 	release(t, 6);
@@ -245,6 +248,41 @@ KTEST(va_range, an_address_is_found_in_its_range_but_not_in_its_guard)
 	EXPECT_EQ(t, 10, i);
 }
 
+KTEST(va_range, a_range_that_absorbs_the_next_one_has_its_addresses_and_its_guard)
+{
+	va_space_init(&space, START, START + 100 * P);
+	for (unsigned int i = 0; i < 5; i++)
+		expect_at(t, i, START + i * 4 * P, 3 * P, P, P);
+	va_range_absorb(&space, &ranges[1], &ranges[2]);
+	EXPECT_EQ(t, 0, va_range_check(&space));
+	EXPECT_EQ(t, 4, space.nr);
+	EXPECT_EQ(t, START + 4 * P, ranges[1].start);
+	EXPECT_EQ(t, START + 11 * P, ranges[1].end);
+	EXPECT_EQ(t, START + 12 * P, ranges[1].grip_end);
+	EXPECT_EQ(t, 0, ranges[2].end);
+	EXPECT_EQ(t, &ranges[1], va_range_find(&space, START + 8 * P));
+	va_range_absorb(&space, &ranges[3], &ranges[4]); /* the last */
+	EXPECT_EQ(t, 0, va_range_check(&space));
+	release(t, 1);
+	expect_at(t, 5, START + 4 * P, 8 * P, P, 0);
+	release(t, 3);
+	expect_at(t, 6, START + 12 * P, 88 * P, P, P);
+}
+
+KTEST(va_range, the_first_request_for_an_alignment_finds_what_was_there_before_it)
+{
+	va_space_init(&space, START, START + 100 * P);
+	for (unsigned int i = 0; i < 20; i++)
+		expect_at(t, i, START + i * 5 * P, 4 * P, P, P);
+	for (unsigned int i = 1; i < 20; i += 3)
+		release(t, i);
+	EXPECT_EQ(t, 1, space.nr_rooms);
+	/* START is an odd page, 3 of 8: the hole of ranges[1] begins at one that is a multiple. */
+	expect_at(t, 20, START + 5 * P, 4 * P, 8 * P, P);
+	EXPECT_EQ(t, VA_NR_ALIGNS, space.nr_rooms);
+	expect_at(t, 21, START + 20 * P + P, 3 * P, 4 * P, P);
+}
+
 KTEST(va_range, the_validator_finds_what_is_broken)
 {
 	va_space_init(&space, START, START + 100 * P);
@@ -260,9 +298,9 @@ KTEST(va_range, the_validator_finds_what_is_broken)
 	space.tail += P;
 	EXPECT_EQ(t, 1, va_range_check(&space)); /* V3 */
 	space.tail -= P;
-	ranges[5].room[VA_NR_ALIGNS - 1]++;
+	ranges[5].room[0]++;
 	EXPECT_GE(t, 1, va_range_check(&space)); /* V4 */
-	ranges[5].room[VA_NR_ALIGNS - 1]--;
+	ranges[5].room[0]--;
 	space.nr++;
 	EXPECT_EQ(t, 1, va_range_check(&space)); /* V5 */
 	space.nr--;
@@ -272,6 +310,8 @@ KTEST(va_range, the_validator_finds_what_is_broken)
 /* ---- against the model ---------------------------------------------------------------------- */
 
 #define NR_STEPS    4000u
+#define NR_CLOSE    300u   /* of them at the start, with a full validation each */
+#define INTERVAL    16u    /* steps between two validations afterwards */
 #define MODEL_PAGES 8192ul /* 32 MiB: some places for every alignment */
 
 static bool taken[MODEL_PAGES];
@@ -368,6 +408,18 @@ static size_t model_largest(void)
 	return largest;
 }
 
+/* The hole below @r lies between it and the one before it, and so does that of the one behind. */
+static void expect_neighbours(struct ktest *t, const struct va_range *r)
+{
+	const struct va_range *below = va_range_prev(r), *above = va_range_next(r);
+
+	EXPECT_EQ(t, below ? below->grip_end : space.start, r->hole);
+	EXPECT_EQ(t, r->grip_end, above ? above->hole : space.tail);
+	EXPECT_LE(t, r->start, r->hole);
+	EXPECT_TRUE(t, !below || va_range_next(below) == r);
+	EXPECT_TRUE(t, !above || va_range_prev(above) == r);
+}
+
 KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 {
 	memset(ranges, 0, sizeof(ranges));
@@ -375,6 +427,7 @@ KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 	va_space_init(&space, START, START + MODEL_PAGES * P);
 	for (unsigned int i = 0; i < NR_STEPS && !t->nr_failed; i++) {
 		unsigned int r = ktest_random_below(t, ARRAY_SIZE(ranges));
+		bool check = i < NR_CLOSE || i % INTERVAL == 0;
 
 		if (ranges[r].end) {
 			EXPECT_EQ(t, &ranges[r], va_range_find(&space, ranges[r].start));
@@ -383,7 +436,9 @@ KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 		} else {
 			random_reserve(t, r);
 		}
-		EXPECT_EQ(t, 0, va_range_check(&space));
+		if (ranges[r].end)
+			expect_neighbours(t, &ranges[r]);
+		EXPECT_EQ(t, 0, check ? va_range_check(&space) : 0);
 		if (i % 64 == 0)
 			EXPECT_EQ(t, model_largest() * P, va_space_largest_hole(&space, 0));
 	}
@@ -501,6 +556,9 @@ KTEST_NEEDS(va_range, among_thousands_of_holes_a_search_in_vain_looks_at_one_way
 	int err;
 
 	if (setup_many()) {
+		/* From here on all that is kept is kept for alignments, too. */
+		EXPECT_EQ(t, 0, va_range_reserve(&space, &r, P, 2 * P, 0));
+		va_range_release(&space, &r);
 		EXPECT_EQ(t, 0, va_range_check(&space));
 		EXPECT_GE(t, NR_MANY - DEPTH, set_traps(true));
 		err = va_range_reserve(&space, &r, 3 * P, P, 0);

@@ -44,4 +44,14 @@ static inline int atomic_fetch_add(atomic_t *a, int n)
 	return n;
 }
 
+/* Make it @val if it is @old; the value before. */
+static inline int atomic_cmpxchg(atomic_t *a, int old, int val)
+{
+	__asm__ volatile("lock cmpxchgl %2, %1"
+			 : "+a"(old), "+m"(a->val)
+			 : "r"(val)
+			 : "memory", "cc");
+	return old;
+}
+
 #endif

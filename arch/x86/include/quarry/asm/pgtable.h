@@ -33,7 +33,7 @@ enum pte_bit {
 	PTE_PRESENT = 0x001,
 	PTE_WRITE = 0x002,
 	PTE_USER = 0x004,
-	PTE_PWT = 0x008, /* with PTE_PCD clear: PAT entry 1, write-combining once PAT is set */
+	PTE_PWT = 0x008, /* alone: PAT entry 1, write-combining where there is a PAT (cpu.c) */
 	PTE_PCD = 0x010,
 	PTE_ACCESSED = 0x020,
 	PTE_DIRTY = 0x040,
@@ -42,7 +42,10 @@ enum pte_bit {
 	PTE_PFN_MASK = 0xfffff000u,
 };
 
-/* What the CPU supports, found before paging is on: PTE_LARGE and PTE_GLOBAL where it does. */
+/*
+ * What the CPU supports, found before paging is on: PTE_LARGE and PTE_GLOBAL where it does, PTE_PWT
+ * where that bit alone can mean write-combining.
+ */
 extern uint32_t pte_supported;
 
 static inline unsigned int pt_shift(unsigned int level)
@@ -70,7 +73,7 @@ static inline uint32_t pte_bits(uint32_t prot)
 	if (prot & PROT_UNCACHED)
 		bits |= PTE_PCD | PTE_PWT;
 	if (prot & PROT_WRITE_COMBINE)
-		bits |= PTE_PWT;
+		bits |= pte_supported & PTE_PWT ? PTE_PWT : PTE_PCD | PTE_PWT;
 	if (prot & PROT_GLOBAL)
 		bits |= pte_supported & PTE_GLOBAL;
 	return bits;
@@ -86,6 +89,12 @@ static inline pte_t pte_make(pfn_t pfn, uint32_t prot, unsigned int level)
 static inline pte_t pte_make_table(phys_addr_t pa)
 {
 	return (pte_t){ (uint32_t)pa | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED };
+}
+
+/* A leaf of level 0 for the frame @nr behind that of @pte, another one. */
+static inline pte_t pte_advance(pte_t pte, pfn_t nr)
+{
+	return (pte_t){ pte.raw + (uint32_t)(nr << PAGE_SHIFT) };
 }
 
 static inline pte_t pte_none(void)
@@ -144,6 +153,12 @@ static inline pte_t pte_read(const pte_t *slot)
 static inline void pte_set(pte_t *slot, pte_t pte)
 {
 	WRITE_ONCE(slot->raw, pte.raw);
+}
+
+/* Forget @va, on this CPU only: for a mapping that no other CPU may use. */
+static inline void tlb_flush_page_local(uintptr_t va)
+{
+	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
 
 #endif

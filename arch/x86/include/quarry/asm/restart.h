@@ -38,6 +38,13 @@ QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2,
 				 bool *hit, QAPI void (*interruption)(void));
 
 /**
+ * restart_step_anywhere - the same with an interruption anywhere in @fn.
+ * @nth: counts every instruction before which an interrupt might come: one with interrupts on.
+ */
+QAPI uintptr_t restart_step_anywhere(const void *fn, uintptr_t arg1, uintptr_t arg2,
+				     unsigned int nth, bool *hit, QAPI void (*interruption)(void));
+
+/**
  * restart_step_pop, restart_step_push - pop or push with an interruption in the middle.
  * @nth: as for restart_step_call(), like @hit and @interruption.
  *

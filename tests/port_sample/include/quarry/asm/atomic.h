@@ -26,6 +26,12 @@ static inline int atomic_fetch_add(atomic_t *a, int n)
 	return __atomic_fetch_add(&a->val, n, __ATOMIC_SEQ_CST);
 }
 
+static inline int atomic_cmpxchg(atomic_t *a, int old, int val)
+{
+	__atomic_compare_exchange_n(&a->val, &old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return old;
+}
+
 static inline void atomic_inc(atomic_t *a)
 {
 	atomic_fetch_add(a, 1);

@@ -62,6 +62,12 @@ static inline pte_t pte_make_table(phys_addr_t pa)
 	return (pte_t){ pa | PTE_PRESENT };
 }
 
+/* A leaf of level 0 for the frame @nr behind that of @pte, another one. */
+static inline pte_t pte_advance(pte_t pte, pfn_t nr)
+{
+	return (pte_t){ pte.raw + ((uint64_t)nr << PAGE_SHIFT) };
+}
+
 static inline pte_t pte_none(void)
 {
 	return (pte_t){ 0 };
@@ -106,6 +112,11 @@ static inline pte_t pte_read(const pte_t *slot)
 static inline void pte_set(pte_t *slot, pte_t pte)
 {
 	*slot = pte;
+}
+
+static inline void tlb_flush_page_local(uintptr_t va)
+{
+	(void)va;
 }
 
 #endif
