@@ -139,7 +139,8 @@ static void give_pages(struct page *page, unsigned long nr)
 
 /* ---- records ----------------------------------------------------------------------------- */
 
-QAPI struct dma_mem *dma_mem_get(size_t size, uint64_t mask, gfp_t gfp)
+/* Not inline: reports know the record by who took it. */
+__noinline QAPI struct dma_mem *dma_mem_get(size_t size, uint64_t mask, gfp_t gfp)
 {
 	struct dma_mem *m = kmalloc(sizeof(*m), gfp | __GFP_NOWARN);
 	struct page *page;

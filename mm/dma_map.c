@@ -30,6 +30,7 @@
 #include <quarry/errno.h>
 #include <quarry/gfp.h>
 #include <quarry/highmem.h>
+#include <quarry/memblock.h>
 
 #include "dma.h"
 #include "internal.h"
@@ -59,6 +60,18 @@ static void copy_contents(const struct dma_mem *m, phys_addr_t at, size_t size, 
 
 /* ---- mapping ----------------------------------------------------------------------------- */
 
+/* Regions of memblock are merged: what is RAM altogether lies in one. */
+static bool is_ram(phys_addr_t first, phys_addr_t last)
+{
+	for (unsigned int i = 0; i < memblock.memory.nr; i++) {
+		const struct memblock_region *r = &memblock.memory.region[i];
+
+		if (r->start <= first && last < r->end)
+			return true;
+	}
+	return false;
+}
+
 static void check_request(const struct device *dev, phys_addr_t pa, size_t size,
 			  enum dma_data_direction dir)
 {
@@ -66,7 +79,7 @@ static void check_request(const struct device *dev, phys_addr_t pa, size_t size,
 		panic("dma_map(%s): 0x%llx, nothing of it", dev->name, pa);
 	if (dir >= DMA_NONE)
 		panic("dma_map(%s): 0x%llx without a direction", dev->name, pa);
-	if ((pa + (size - 1)) >> PAGE_SHIFT >= max_pfn)
+	if (!is_ram(pa, pa + (size - 1)))
 		panic("dma_map(%s): 0x%llx, %zu bytes, is no RAM", dev->name, pa, size);
 }
 

@@ -196,10 +196,13 @@ QAPI struct page *alloc_pages_below(gfp_t gfp, unsigned int order, pfn_t limit) 
 /* So many single pages that the way to the zone pays: fewer go by the per-CPU lists. */
 #define MANY_PAGES 8u
 
+/* So few that interrupts may be off until they are taken. */
+#define MANY_PAGES_MAX 256u
+
 /*
- * Up to @nr single pages: what the per-CPU list has, and many from zones that have them above their
- * low watermarks.  How many: 0 says nothing about whether alloc_page() has one.  Not for use while
- * a debug option wants to see each page.
+ * Up to @nr single pages, and no more than MANY_PAGES_MAX: what the per-CPU list has, and many from
+ * zones that have them above their low watermarks.  How many: 0 says nothing about whether
+ * alloc_page() has one.  Not for use while a debug option wants to see each page.
  */
 QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **pages);
 

@@ -3,9 +3,10 @@
  *
  * THEORY.  What a page costs on its way through the per-CPU lists is mostly the way.  So many are
  * taken from the zone itself once the list is empty, under one lock, in pieces of large blocks,
- * which lie side by side.  Freed together they are mostly side by side still: neighbours are
- * collected into a run, upwards or downwards, and the run goes to the buddy as a few large blocks,
- * each of which needs no merging within itself.
+ * which lie side by side; of thousands some hundreds at a time, because interrupts are off under a
+ * lock.  Freed together they are mostly side by side still: neighbours are collected into a run,
+ * upwards or downwards, and the run goes to the buddy as a few large blocks, each of which needs no
+ * merging within itself.
  *
  *	pages given    17 18 19 20 21 | 40 | 63 62 61 60 |
  *	blocks         17 18-19 20-21   40   60-63

@@ -19,7 +19,8 @@
  * INVARIANTS.
  *   T1  an entry above level 0 is empty, a leaf, or points to a table that this file made or the
  *       port installed;
- *   T2  after unmap, protect or a split returns, no CPU holds an old translation of the range.
+ *   T2  after unmap, protect or a split returns, no CPU holds an old translation of the range;
+ *       after pgtable_unmap_pages() that is its caller's business.
  *
  * LOCKING.  None: a range has one user at a time (its allocator's duty), and different ranges share
  * tables but not entries.  Creating a shared table is the exception: tables_lock.
@@ -29,6 +30,7 @@
  * NOT HERE.  Who owns which addresses: paging.c, and the allocators of virtual ranges.
  */
 #include <quarry/align.h>
+#include <quarry/atomic.h>
 #include <quarry/errno.h>
 #include <quarry/list.h>
 #include <quarry/mm.h>
@@ -41,7 +43,7 @@
 #define ROOT_LEVEL (PT_LEVELS - 1u)
 
 static pte_t *root_table;
-static unsigned long nr_tables;
+static atomic_t nr_tables;
 static spinlock_t tables_lock = SPINLOCK_INIT;
 
 static pte_t *root(void)
@@ -56,7 +58,7 @@ QAPI void pgtable_set_root(pte_t *new_root)
 
 QAPI unsigned long pgtable_nr_pages(void)
 {
-	return nr_tables;
+	return (unsigned long)atomic_read(&nr_tables);
 }
 
 static size_t level_size(unsigned int level)
@@ -83,14 +85,15 @@ QAPI pte_t *pgtable_alloc_table(void)
 	if (!memblock.closed) {
 		pte_t *table = memblock_alloc(PAGE_SIZE, PAGE_SIZE, NAME_PAGE_TABLES);
 
-		nr_tables += table != NULL;
+		if (table)
+			atomic_inc(&nr_tables);
 		return table;
 	}
 	page = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!page)
 		return NULL;
 	page->flags |= PG_pgtable;
-	nr_tables++;
+	atomic_inc(&nr_tables);
 	return page_address(page);
 }
 
@@ -207,7 +210,7 @@ static void install_table(pte_t *slot, pte_t old, uintptr_t va, unsigned int lev
 	if (used)
 		return;
 	virt_to_page(table)->flags &= ~(unsigned long)PG_pgtable;
-	nr_tables--;
+	atomic_fetch_add(&nr_tables, -1);
 	free_page((unsigned long)table);
 }
 
@@ -394,6 +397,11 @@ QAPI int pgtable_unmap(uintptr_t va, size_t size)
 
 /* ---- single pages ----------------------------------------------------------------------- */
 
+static __cold __noreturn void bad_page_to_map(const struct page *page)
+{
+	panic("pgtable_map_pages: %p is no struct page", (const void *)page);
+}
+
 /* The same for pages that lie anywhere. */
 static void map_pages(pte_t *slot, struct page *const *pages, unsigned long nr, pte_t zero)
 {
@@ -403,6 +411,8 @@ static void map_pages(pte_t *slot, struct page *const *pages, unsigned long nr, 
 		struct page *page = *pages;
 		pte_t pte = pte_advance(zero, page_to_pfn(page));
 
+		if (unlikely(page < mem_map || page >= mem_map + max_pfn))
+			bad_page_to_map(page);
 		/* Pages taken together are neighbours. */
 		do {
 			BUG_ON(!pte_is_none(pte_read(slot)));
@@ -426,8 +436,10 @@ QAPI int pgtable_map_pages(uintptr_t va, struct page *const *pages, unsigned lon
 		/* Seen before the first page is mapped: all tables at once, then nothing fails. */
 		if (unlikely(run.level || run.next != end) && pgtable_add_tables(va, end))
 			return -ENOMEM;
-		if (run.level)
+		if (run.level) {
+			BUG_ON(pte_is_leaf(pte_read(run.slot), run.level));
 			continue;
+		}
 		map_pages(run.slot, pages, run.nr, zero);
 		pages += run.nr;
 		va = run.next;

@@ -14,6 +14,8 @@
  * area keeps its addresses, and its pages if they are its own, until the next flush, which serves
  * all lazy areas together: nobody else ever meets an old translation of his page or address.
  * How much may wait, of pages and of addresses, is bounded; a shortage of either flushes at once.
+ * Whoever needs a flush while another thread is at one waits for that one first: what has left the
+ * lists is not free yet.
  *
  * What waits needs no memory of who it was.  So a lazy area and its lazy neighbours are one, and
  * their pages are on one list: however many areas were freed, the tree has no more lazy ones than
@@ -23,15 +25,16 @@
  * are linked through struct page.  So an area costs its descriptor, however large it is.
  *
  * STATE.  space: the ranges of all areas, lazy ones included.  unfinished: freed where sleeping was
- * forbidden, still mapped.  lazy: unmapped, not flushed; lazy_pages: their pages.
+ * forbidden, still mapped.  lazy: unmapped, not flushed; lazy_pages: their pages.  vm_flushing:
+ * somebody has taken what was lazy, and has not released all of it yet.
  *
  * INVARIANTS, checked by vmalloc_check():
  *   A1  an area in the space that is not freed maps every page of its range, and what is its own
- *       has one reference;
+ *       has references;
  *   A2  a lazy area maps nothing, and no two are neighbours; its pages are on the list, with
  *       references;
- *   A3  nr_lazy_pages and lazy_bytes are the sums over the two lists, if no flush is under way, and
- *       nr_pages that over the living VM_ALLOC areas.
+ *   A3  nr_lazy_pages and lazy_bytes are the sums over the two lists, used_bytes is that over all
+ *       areas, and nr_pages that over the living VM_ALLOC areas.
  *
  * LOCKING.  vmap_lock, irq-safe, a leaf, guards the space, the lists and the counts.  What an area
  * maps is its owner's alone; a freed area belongs to whoever took it from its list.
@@ -62,6 +65,8 @@
 #define LAZY_LEAST  32ul /* pages, at least */
 #define LAZY_SPAN   4ul  /* the range is divided by this: addresses that may wait */
 
+#define FLUSH_WAIT_MS 1u /* at a time, for somebody else's flush */
+
 static struct va_space space;
 static LIST_HEAD(unfinished);
 static LIST_HEAD(lazy);
@@ -71,6 +76,7 @@ static spinlock_t vmap_lock = SPINLOCK_INIT;
 static unsigned long nr_lazy_max;    /* pages that may wait for a flush */
 static unsigned long lazy_bytes_max; /* addresses */
 static bool flush_at_once;
+bool vm_flushing; /* guarded by vmap_lock */
 
 __init QAPI int vmalloc_debug_parse(const char *value)
 {
@@ -90,6 +96,7 @@ static int reserve(struct vm_area *area)
 	if (!err) {
 		counts.nr_areas++;
 		counts.nr_pages += area->nr_pages;
+		counts.used_bytes += area->range.grip_end - area->range.start;
 	}
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	return err;
@@ -123,11 +130,13 @@ __noinline QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, co
 	return NULL;
 }
 
-/* Its addresses, and the descriptor. */
-static void release(struct vm_area *area)
+/* Its addresses, and the descriptor; @nr_living: 1, if it was not freed before. */
+static void release(struct vm_area *area, unsigned int nr_living)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
 
+	counts.nr_areas -= nr_living;
+	counts.used_bytes -= area->range.grip_end - area->range.start;
 	va_range_release(&space, &area->range);
 	spin_unlock_irqrestore(&vmap_lock, flags);
 	kfree(area);
@@ -135,11 +144,7 @@ static void release(struct vm_area *area)
 
 QAPI void vm_area_put(struct vm_area *area)
 {
-	unsigned long flags = spin_lock_irqsave(&vmap_lock);
-
-	counts.nr_areas--;
-	spin_unlock_irqrestore(&vmap_lock, flags);
-	release(area);
+	release(area, 1);
 }
 
 static void *area_va(const struct vm_area *area)
@@ -181,13 +186,27 @@ QAPI struct vm_area *vm_area_take(const void *va, unsigned long flags, const cha
 
 /* ---- freeing ---------------------------------------------------------------------------- */
 
-/* Everything that waits, and the addresses that it spans. */
-static void take_lazy(struct list_head *areas, struct list_head *pages, uintptr_t *start,
-		      uintptr_t *end)
+/* The lock, when nobody flushes.  Only threads of other CPUs, or preempted ones, do. */
+static unsigned long lock_between_flushes(void) __acquires(vmap_lock) __no_lock_analysis
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+
+	while (unlikely(vm_flushing)) {
+		spin_unlock_irqrestore(&vmap_lock, flags);
+		env_wait_for_memory(FLUSH_WAIT_MS);
+		flags = spin_lock_irqsave(&vmap_lock);
+	}
+	return flags;
+}
+
+/* Begin a flush, with everything that waits and the addresses that it spans; false: nothing. */
+static bool take_lazy(struct list_head *areas, struct list_head *pages, uintptr_t *start,
+		      uintptr_t *end)
+{
+	unsigned long flags = lock_between_flushes();
 	struct vm_area *area;
 
+	vm_flushing = !list_empty(&lazy);
 	*start = UINTPTR_MAX;
 	*end = 0;
 	list_for_each_entry(area, &lazy, link) {
@@ -201,23 +220,27 @@ static void take_lazy(struct list_head *areas, struct list_head *pages, uintptr_
 	counts.nr_lazy_pages = 0;
 	counts.lazy_bytes = 0;
 	spin_unlock_irqrestore(&vmap_lock, flags);
+	return *start < *end;
 }
 
 static void flush_lazy(void)
 {
 	struct vm_area *area, *next;
+	unsigned long flags;
 	uintptr_t start, end;
 	LIST_HEAD(areas);
 	LIST_HEAD(pages);
 
-	take_lazy(&areas, &pages, &start, &end);
-	if (list_empty(&areas))
+	if (!take_lazy(&areas, &pages, &start, &end))
 		return;
 	tlb_flush_range(start, end);
 	/* No CPU knows them any more. */
 	free_pages_list(&pages);
 	list_for_each_entry_safe(area, next, &areas, link)
-		release(area);
+		release(area, 0);
+	flags = spin_lock_irqsave(&vmap_lock);
+	vm_flushing = false;
+	spin_unlock_irqrestore(&vmap_lock, flags);
 }
 
 /* Does @r, a neighbour or NULL, wait as well? */
@@ -291,7 +314,7 @@ static void retire_now(struct vm_area *area)
 	unmap(area, &pages);
 	tlb_flush_range(area->range.start, area->range.end);
 	free_pages_list(&pages);
-	release(area);
+	release(area, 0);
 }
 
 /* Is a flush due? */
@@ -420,7 +443,8 @@ static size_t fill(struct vm_area *area, gfp_t gfp, uint32_t prot)
 
 static struct vm_area *alloc_area(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 {
-	const gfp_t for_pages = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
+	/* What can be written is zeroed where it is mapped: by the caller, and in one piece. */
+	const gfp_t for_pages = (prot & PROT_WRITE ? gfp & ~__GFP_ZERO : gfp) | __GFP_NOWARN;
 	struct vm_area *area = vm_area_get(ALIGN_UP(size, PAGE_SIZE), VM_ALLOC, caller);
 
 	if (!area) {
@@ -451,7 +475,7 @@ static void *alloc_at(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 	area = alloc_area(size, gfp, prot, caller);
 	if (!area)
 		return NULL;
-	if (gfp & __GFP_ZERO)
+	if ((gfp & __GFP_ZERO) && (prot & PROT_WRITE))
 		memset(area_va(area), 0, area->size);
 	return area_va(area);
 }
@@ -567,12 +591,9 @@ QAPI pfn_t vmalloc_to_pfn(const void *va)
 QAPI void vm_count(struct vm_counts *c)
 {
 	unsigned long flags = spin_lock_irqsave(&vmap_lock);
-	const struct va_range *r;
 
 	*c = counts;
 	c->largest = va_space_largest_hole(&space, PAGE_SIZE);
-	for (r = va_range_first(&space); r; r = va_range_next(r))
-		c->used_bytes += r->grip_end - r->start;
 	spin_unlock_irqrestore(&vmap_lock, flags);
 }
 
@@ -583,9 +604,22 @@ QAPI void vm_state_get(struct vm_state *s)
 
 /* ---- the beginning ---------------------------------------------------------------------- */
 
+/* Pages of all areas that were freed and not released. */
+static unsigned long nr_waiting(void)
+{
+	unsigned long flags = spin_lock_irqsave(&vmap_lock);
+	unsigned long nr = counts.nr_lazy_pages;
+	const struct vm_area *area;
+
+	list_for_each_entry(area, &unfinished, link)
+		nr += area->nr_pages;
+	spin_unlock_irqrestore(&vmap_lock, flags);
+	return nr;
+}
+
 static QAPI unsigned long shrink_lazy(struct shrinker *s, unsigned long nr, gfp_t gfp)
 {
-	unsigned long nr_before = READ_ONCE(counts.nr_lazy_pages);
+	unsigned long nr_before = nr_waiting();
 
 	(void)s;
 	(void)nr;

@@ -51,6 +51,9 @@ struct vm_state {
 
 QAPI void vm_state_get(struct vm_state *s);
 
+/* Somebody has what was lazy and is about to release it; guarded by the lock. */
+extern bool vm_flushing;
+
 /* Copy the lowest area that ends, guard included, above @va; false: there is none. */
 QAPI bool vm_area_copy(uintptr_t va, struct vm_area *copy);
 

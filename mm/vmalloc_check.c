@@ -21,6 +21,7 @@
 struct tally {
 	unsigned long nr_areas, nr_pages;        /* of living ones */
 	unsigned long nr_lazy_pages, lazy_bytes; /* of the two lists */
+	unsigned long used_bytes;                /* of all areas */
 };
 
 /* A page of an area that lives: mapped, and to what it should be. */
@@ -115,12 +116,26 @@ static unsigned int check_areas(const struct vm_state *s, struct tally *t)
 			BAD(nr_bad, "vmalloc_check: A1 broken: area %p has %zu bytes of %lu\n",
 			    (const void *)r->start, area->size, (unsigned long)(r->end - r->start));
 		nr_bad += check_unmapped(r->end, r->grip_end);
+		t->used_bytes += r->grip_end - r->start;
 		if (!area->freed)
 			nr_bad += check_living(area, t);
 	}
 	list_for_each_entry(area, s->lazy, link)
 		nr_bad += check_lazy(area, t);
 	return nr_bad + check_lazy_pages(s->lazy_pages, t);
+}
+
+static unsigned int check_bytes(const struct tally *t, const struct vm_counts *c)
+{
+	unsigned int nr_bad = 0;
+
+	if (t->used_bytes != c->used_bytes)
+		BAD(nr_bad, "vmalloc_check: A3 broken: bytes %lu/%lu\n", t->used_bytes,
+		    c->used_bytes);
+	if (t->nr_lazy_pages != c->nr_lazy_pages || t->lazy_bytes != c->lazy_bytes)
+		BAD(nr_bad, "vmalloc_check: A3 broken: lazy pages %lu/%lu bytes %lu/%lu\n",
+		    t->nr_lazy_pages, c->nr_lazy_pages, t->lazy_bytes, c->lazy_bytes);
+	return nr_bad;
 }
 
 QAPI unsigned int vmalloc_check(void)
@@ -136,9 +151,7 @@ QAPI unsigned int vmalloc_check(void)
 	if (t.nr_areas != s.counts->nr_areas || t.nr_pages != s.counts->nr_pages)
 		BAD(nr_bad, "vmalloc_check: A3 broken: areas %lu/%lu pages %lu/%lu\n", t.nr_areas,
 		    s.counts->nr_areas, t.nr_pages, s.counts->nr_pages);
-	if (t.nr_lazy_pages != s.counts->nr_lazy_pages || t.lazy_bytes != s.counts->lazy_bytes)
-		BAD(nr_bad, "vmalloc_check: A3 broken: lazy pages %lu/%lu bytes %lu/%lu\n",
-		    t.nr_lazy_pages, s.counts->nr_lazy_pages, t.lazy_bytes, s.counts->lazy_bytes);
+	nr_bad += check_bytes(&t, s.counts);
 	spin_unlock_irqrestore(s.lock, flags);
 	return nr_bad;
 }

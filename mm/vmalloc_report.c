@@ -71,6 +71,8 @@ QAPI void vm_caller_show(struct out *o, const void *caller)
 
 static const char *kind_of(const struct vm_area *area)
 {
+	if (area->freed && !area->caller) /* neighbours of any kinds, which are one */
+		return "several";
 	if (area->flags & VM_ALLOC)
 		return "vmalloc";
 	return area->flags & VM_MAP ? "vmap" : "ioremap";

@@ -347,6 +347,7 @@ QAPI unsigned long alloc_pages_many(gfp_t gfp, unsigned long nr, struct page **p
 	unsigned long taken;
 
 	check_request(gfp, 0);
+	nr = min(nr, (unsigned long)MANY_PAGES_MAX);
 	taken = gfp & __GFP_COLD ? 0 : pop_many(gfp, nr, pages);
 	if (nr - taken >= MANY_PAGES)
 		taken += take_many(gfp, nr - taken, pages + taken);

@@ -95,7 +95,8 @@ static unsigned int features_here(void)
 static QAPI bool applies(const struct ktest_needs *n)
 {
 	return zones_have_memory(n->zones) &&
-	       memblock_nr_pages() / (MiB / PAGE_SIZE) >= n->ram_mib && env_nr_cpus() >= n->cpus &&
+	       memblock_nr_pages() / (MiB / PAGE_SIZE) >= n->ram_mib &&
+	       mm_layout.lowmem_end / MiB >= n->lowmem_mib && env_nr_cpus() >= n->cpus &&
 	       !(n->features & ~features_here());
 }
 

@@ -85,7 +85,7 @@ static bool case_applies(const struct ktest_case *tc)
 
 	if (hooks->applies)
 		return hooks->applies(n);
-	return !n->zones && !n->ram_mib && !n->cpus && !n->features;
+	return !n->zones && !n->ram_mib && !n->lowmem_mib && !n->cpus && !n->features;
 }
 
 static const char *const zone_names[] = { "dma", "normal", "highmem" };
@@ -106,13 +106,14 @@ static void append_bits(char *buf, size_t size, unsigned int bits, const char *c
 	}
 }
 
-/* Append "@what@figure" unless @figure is 0. */
-static void append_figure(char *buf, size_t size, const char *what, unsigned int figure)
+/* Append "@what@figure@unit" unless @figure is 0. */
+static void append_figure(char *buf, size_t size, const char *what, unsigned int figure,
+			  const char *unit)
 {
 	size_t len = strlen(buf);
 
 	if (figure)
-		snprintf(buf + len, size - len, "%s%s%u", len ? "," : "", what, figure);
+		snprintf(buf + len, size - len, "%s%s%u%s", len ? "," : "", what, figure, unit);
 }
 
 /* One line: what is to be said of @tc, its name, its needs. */
@@ -121,10 +122,9 @@ static void print_case(struct out *o, const char *what, const struct ktest_case 
 	char needs[FULL_NAME_MAX] = "";
 
 	append_bits(needs, sizeof(needs), tc->needs.zones, zone_names, ARRAY_SIZE(zone_names));
-	append_figure(needs, sizeof(needs), "ram>=", tc->needs.ram_mib);
-	if (tc->needs.ram_mib)
-		strlcpy(needs + strlen(needs), "M", sizeof(needs) - strlen(needs));
-	append_figure(needs, sizeof(needs), "cpus>=", tc->needs.cpus);
+	append_figure(needs, sizeof(needs), "ram>=", tc->needs.ram_mib, "M");
+	append_figure(needs, sizeof(needs), "lowmem>=", tc->needs.lowmem_mib, "M");
+	append_figure(needs, sizeof(needs), "cpus>=", tc->needs.cpus, "");
 	append_bits(needs, sizeof(needs), tc->needs.features, feature_names, KTEST_FEATURE_NR);
 	out_printf(o, "# %s %s.%s needs=%s\n", what, tc->suite, tc->name, needs);
 }

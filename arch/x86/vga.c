@@ -89,9 +89,11 @@ static void clear(struct vga_screen *s)
 
 static void newline(struct vga_screen *s)
 {
+	unsigned int row = READ_ONCE(s->row); /* V1: whoever breaks in here may move it, too */
+
 	s->col = 0;
-	if (s->row < VGA_ROWS - 1) {
-		s->row++;
+	if (row < VGA_ROWS - 1) {
+		WRITE_ONCE(s->row, row + 1);
 		return;
 	}
 	memmove(s->text, s->text + VGA_COLS, (VGA_CELLS - VGA_COLS) * sizeof(*s->text));

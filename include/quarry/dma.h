@@ -148,7 +148,7 @@ static inline dma_addr_t dma_map_single(struct device *dev, void *va, size_t siz
 /**
  * dma_map_page - dma_map_single() of @size bytes, @offset bytes behind the start of @page.
  *
- * What they reach of the following pages is RAM, too, or BUG.
+ * What they reach of the following pages is RAM, too; if it has to be copied, or BUG.
  */
 static inline dma_addr_t dma_map_page(struct device *dev, struct page *page, size_t offset,
 				      size_t size, enum dma_data_direction dir)

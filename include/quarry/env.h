@@ -44,8 +44,8 @@ QAPI unsigned int env_nr_cpus(void);
 QAPI void env_for_each_cpu(QAPI void (*fn)(void *arg), void *arg);
 
 /**
- * env_wait_for_memory - let others run: an allocation found nothing and was told to wait, or every
- * slot of kmap() is held.
+ * env_wait_for_memory - let others run: an allocation found nothing and was told to wait, every
+ * slot of kmap() is held, or another thread is about to flush freed areas.
  * @ms: how long at most.
  *
  * Return:  true when it waited (trying again makes sense); false when this kernel has nobody else

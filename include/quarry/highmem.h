@@ -47,7 +47,8 @@ QAPI void kunmap_local_slot(const void *va);
  *          and this kernel has nobody to wait for, which is reported with those who hold them.
  * Owner:   the caller, until kunmap().
  * Context: a thread that may sleep, for every page.
- * Cost:    lowmem: a load.  Mapped already: a lock and a count.  A round of slots: one flush.
+ * Cost:    lowmem: a load.  Mapped already: one atomic instruction.  Otherwise a lock; once a round
+ *          of slots, one flush.
  */
 static inline void *kmap(struct page *page)
 {

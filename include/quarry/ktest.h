@@ -42,10 +42,11 @@
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {
-	unsigned int zones;    /* KTEST_ZONE_* */
-	unsigned int ram_mib;  /* usable RAM, MiB, at least */
-	unsigned int cpus;     /* online CPUs, at least */
-	unsigned int features; /* KTEST_PSE ... */
+	unsigned int zones;      /* KTEST_ZONE_* */
+	unsigned int ram_mib;    /* usable RAM, MiB, at least */
+	unsigned int lowmem_mib; /* end of lowmem, MiB, at least */
+	unsigned int cpus;       /* online CPUs, at least */
+	unsigned int features;   /* KTEST_PSE ... */
 };
 
 struct ktest;

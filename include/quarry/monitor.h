@@ -32,6 +32,18 @@ struct monitor_command {
 	static const struct monitor_command monitor_cmd_##name MONITOR_TABLE = { #name, args, \
 										 help, fn }
 
+/* A command without arguments that prints one report: @show takes the sink.  Needs errno.h. */
+#define MONITOR_REPORT(name, show, help)                                 \
+	static QAPI int cmd_##name(struct out *o, int argc, char **argv) \
+	{                                                                \
+		(void)argv;                                              \
+		if (argc != 1)                                           \
+			return -EINVAL;                                  \
+		show(o);                                                 \
+		return 0;                                                \
+	}                                                                \
+	MONITOR_COMMAND(name, "", help, cmd_##name)
+
 #define MONITOR_ARGS_MAX 16u /* words of a line, the command's name included */
 
 /**

@@ -75,7 +75,7 @@ QAPI void kvfree(const void *p);
 
 /**
  * vmap - map pages at consecutive addresses.
- * @pages: @nr of them, all the caller's.
+ * @pages: @nr of them, all the caller's; one that is no page is a BUG.
  * @flags: VM_MAP.
  * @prot:  PROT_*.
  *

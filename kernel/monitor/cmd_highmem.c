@@ -1,16 +1,16 @@
 /*
- * cmd_highmem.c - pages mapped by hand, and commands that show the slots of kmap() and the fixmap.
+ * cmd_highmem.c - pages mapped by hand.
  *
- * THEORY.  As cmd_reports.c: every report is a function of mm/.  `kmap` remembers what it mapped,
- * and `kunmap` takes only that; what kmap_local_page() gives cannot be held while one waits for a
- * key.
+ * THEORY.  `kmap` remembers what it mapped, and `kunmap` takes only that; what kmap_local_page()
+ * gives cannot be held while one waits for a key.
  *
  * STATE.  A table of pages, one entry a kmap(); an entry is free when its page is NULL.
  *
  * CONTEXT.  The monitor's thread.
+ *
+ * NOT HERE.  What is mapped, as a report: cmd_reports.c.
  */
 #include <quarry/errno.h>
-#include <quarry/fixmap.h>
 #include <quarry/highmem.h>
 #include <quarry/mm.h>
 #include <quarry/monitor.h>
@@ -74,23 +74,3 @@ static QAPI int cmd_kunmap(struct out *o, int argc, char **argv)
 	return 0;
 }
 MONITOR_COMMAND(kunmap, "<pfn|0xVA|pa:0xPA>", "the end of one kmap", cmd_kunmap);
-
-static QAPI int cmd_pkmap(struct out *o, int argc, char **argv)
-{
-	(void)argv;
-	if (argc != 1)
-		return -EINVAL;
-	pkmap_show(o);
-	return 0;
-}
-MONITOR_COMMAND(pkmap, "", "slots of kmap(): pages, counts, who holds them", cmd_pkmap);
-
-static QAPI int cmd_fixmap(struct out *o, int argc, char **argv)
-{
-	(void)argv;
-	if (argc != 1)
-		return -EINVAL;
-	fixmap_show(o);
-	return 0;
-}
-MONITOR_COMMAND(fixmap, "", "fixed pages that are mapped", cmd_fixmap);

@@ -10,16 +10,7 @@
 #include <quarry/monitor.h>
 #include <quarry/string.h>
 
-static QAPI int cmd_pageowner(struct out *o, int argc, char **argv)
-{
-	(void)argv;
-	if (argc != 1)
-		return -EINVAL;
-	pageowner_show(o);
-	return 0;
-}
-MONITOR_COMMAND(pageowner, "", "who has pages (page_owner=1) and areas, largest first",
-		cmd_pageowner);
+MONITOR_REPORT(pageowner, pageowner_show, "who has pages (page_owner=1) and areas, largest first");
 
 static QAPI int cmd_leaks(struct out *o, int argc, char **argv)
 {

@@ -7,32 +7,30 @@
  * CONTEXT.  The monitor's thread.
  */
 #include <quarry/compiler.h>
+#include <quarry/dma.h>
 #include <quarry/errno.h>
+#include <quarry/fixmap.h>
+#include <quarry/highmem.h>
 #include <quarry/limits.h>
+#include <quarry/mempool.h>
 #include <quarry/mm.h>
 #include <quarry/monitor.h>
 #include <quarry/pgtable.h>
+#include <quarry/slab.h>
 #include <quarry/vmalloc.h>
 
-/* A command without arguments that prints one report. */
-#define REPORT_COMMAND(name, show, help)                                 \
-	static QAPI int cmd_##name(struct out *o, int argc, char **argv) \
-	{                                                                \
-		(void)argv;                                              \
-		if (argc != 1)                                           \
-			return -EINVAL;                                  \
-		show(o);                                                 \
-		return 0;                                                \
-	}                                                                \
-	MONITOR_COMMAND(name, "", help, cmd_##name)
-
-REPORT_COMMAND(memblock, memblock_show, "RAM and reservations by name, from before the pages");
-REPORT_COMMAND(meminfo, meminfo_show, "memory in kB, as /proc/meminfo");
-REPORT_COMMAND(buddyinfo, buddyinfo_show, "free blocks by zone and order, as /proc/buddyinfo");
-REPORT_COMMAND(zoneinfo, zoneinfo_show, "zones, watermarks, per-CPU lists, as /proc/zoneinfo");
-REPORT_COMMAND(pagetypeinfo, pagetypeinfo_show, "free blocks by mobility, as /proc/pagetypeinfo");
-REPORT_COMMAND(vmallocinfo, vmallocinfo_show, "areas of addresses, as /proc/vmallocinfo");
-REPORT_COMMAND(limits, limits_show, "largest requests, limits of zones, address map");
+MONITOR_REPORT(memblock, memblock_show, "RAM and reservations by name, from before the pages");
+MONITOR_REPORT(meminfo, meminfo_show, "memory in kB, as /proc/meminfo");
+MONITOR_REPORT(buddyinfo, buddyinfo_show, "free blocks by zone and order, as /proc/buddyinfo");
+MONITOR_REPORT(zoneinfo, zoneinfo_show, "zones, watermarks, per-CPU lists, as /proc/zoneinfo");
+MONITOR_REPORT(pagetypeinfo, pagetypeinfo_show, "free blocks by mobility, as /proc/pagetypeinfo");
+MONITOR_REPORT(vmallocinfo, vmallocinfo_show, "areas of addresses, as /proc/vmallocinfo");
+MONITOR_REPORT(pkmap, pkmap_show, "slots of kmap(): pages, counts, who holds them");
+MONITOR_REPORT(fixmap, fixmap_show, "fixed pages that are mapped");
+MONITOR_REPORT(dma, dma_show, "memory of devices: coherent, bounced, pools");
+MONITOR_REPORT(slabinfo, slabinfo_show, "slab caches, as /proc/slabinfo");
+MONITOR_REPORT(mempools, mempools_show, "memory pools: what each holds in reserve, who made it");
+MONITOR_REPORT(limits, limits_show, "largest requests, limits of zones, address map");
 
 static QAPI int cmd_page(struct out *o, int argc, char **argv)
 {

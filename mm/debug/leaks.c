@@ -14,8 +14,9 @@
  * STATE.  The groups, of one report at a time; the mark.
  *
  * LOCKING.  leaks_lock, a leaf, guards the mark and who has the groups.  Pages are looked at
- * without a lock, areas are copied one at a time, a cache is summed up under its lock.  So a report
- * is exact if nobody takes or gives meanwhile; otherwise each of its lines was true at some moment.
+ * without a lock, so the cache that one names is searched for before it is believed; areas are
+ * copied one at a time, a cache is summed up under its lock.  So a report is exact if nobody takes
+ * or gives meanwhile; otherwise each of its lines was true at some moment.
  *
  * CONTEXT.  A thread that may sleep.
  *
@@ -31,6 +32,7 @@
 #include <quarry/string.h>
 #include <quarry/vmalloc.h>
 
+#include "../dma.h"
 #include "../internal.h"
 #include "../slab.h"
 #include "../vmalloc.h"
@@ -188,12 +190,35 @@ static enum kind kind_of_page(const struct page *page)
 	return page->flags & PG_kmalloc ? KIND_KMALLOC : KIND_PAGE;
 }
 
-/* Slabs whose objects say who has them, and tables, which nobody gives back. */
-static bool cannot_leak(const struct page *page, enum kind kind)
+static bool knows_users(const struct kmem_cache *c)
 {
-	if (kind == KIND_SLAB)
-		return CONFIG_SLAB_DEBUG && (page->slab_cache->flags & SLAB_STORE_USER);
-	return kind == KIND_PGTABLE;
+	return CONFIG_SLAB_DEBUG && (c->flags & SLAB_STORE_USER);
+}
+
+/* What a page said is its cache, pinned; NULL: none, it was read while the page changed hands. */
+static struct kmem_cache *find_cache(uintptr_t cache)
+{
+	struct kmem_cache *c = slab_cache_next(NULL);
+
+	while (c && (uintptr_t)c != cache)
+		c = slab_cache_next(c);
+	return c;
+}
+
+/* Slabs whose objects say who has them, and tables, which nobody gives back. */
+static bool cannot_leak(const struct group *g)
+{
+	struct kmem_cache *c;
+	bool knows;
+
+	if (g->kind != KIND_SLAB)
+		return g->kind == KIND_PGTABLE;
+	c = find_cache(g->cache);
+	if (!c)
+		return false;
+	knows = knows_users(c);
+	slab_cache_unpin(c);
+	return knows;
 }
 
 static void walk_pages(struct sums *s)
@@ -206,10 +231,10 @@ static void walk_pages(struct sums *s)
 		if (!r->taken || r->of_area || r->when_taken <= s->since)
 			continue;
 		g.kind = kind_of_page(page);
-		if (s->leaks && cannot_leak(page, g.kind))
+		g.cache = g.kind == KIND_SLAB ? (uintptr_t)READ_ONCE(page->slab_cache) : 0;
+		if (s->leaks && cannot_leak(&g))
 			continue;
 		g.caller = (uintptr_t)r->taken_by[0];
-		g.cache = g.kind == KIND_SLAB ? (uintptr_t)page->slab_cache : 0;
 		g.amount = 1ul << r->order;
 		add(s, &g);
 	}
@@ -238,7 +263,10 @@ static void walk_areas(struct sums *s)
 	}
 }
 
-/* The library's own note of an area or of a slab: what it describes is reported, or is no leak. */
+/*
+ * The library's own note of an area, of a slab or, if pages have owners, of DMA memory: what it
+ * describes is reported, or is no leak.
+ */
 static bool is_note(const void *caller)
 {
 	uintptr_t va = (uintptr_t)caller;
@@ -246,7 +274,8 @@ static bool is_note(const void *caller)
 
 	if (!ksym_lookup(va, &offset, NULL))
 		return false;
-	return va - offset == (uintptr_t)vm_area_get || va - offset == (uintptr_t)cache_grow;
+	return va - offset == (uintptr_t)vm_area_get || va - offset == (uintptr_t)cache_grow ||
+	       (page_owners && va - offset == (uintptr_t)dma_mem_get);
 }
 
 /* One that somebody has, taken since the mark. */
@@ -274,11 +303,6 @@ static void walk_slabs(struct sums *s, const struct kmem_cache *c, const struct 
 			add(s, &g);
 		}
 	}
-}
-
-static bool knows_users(const struct kmem_cache *c)
-{
-	return CONFIG_SLAB_DEBUG && (c->flags & SLAB_STORE_USER);
 }
 
 static void walk_objects(struct sums *s)
@@ -311,13 +335,12 @@ static bool any_cache_knows_users(void)
 /* A cache may have been destroyed since its page was looked at. */
 static void show_cache(struct out *o, uintptr_t cache)
 {
-	for (struct kmem_cache *c = slab_cache_next(NULL); c; c = slab_cache_next(c)) {
-		if ((uintptr_t)c != cache)
-			continue;
-		out_printf(o, " cache=%s", c->name);
-		slab_cache_unpin(c);
+	struct kmem_cache *c = find_cache(cache);
+
+	if (!c)
 		return;
-	}
+	out_printf(o, " cache=%s", c->name);
+	slab_cache_unpin(c);
 }
 
 static void show_group(struct out *o, const char *what, const struct group *g)

@@ -28,6 +28,7 @@
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
+#include <quarry/sizes.h>
 #include <quarry/string.h>
 
 /* ---- freeing ---------------------------------------------------------------------------- */
@@ -292,6 +293,14 @@ static void map_below_the_kernel(void)
 	pr_info("got %d\n", pgtable_map(PAGE_SIZE, 0, PAGE_SIZE, PROT_KERNEL, false));
 }
 
+/* The direct map is made of large pages. */
+static void map_pages_over_a_large_page(void)
+{
+	struct page *page = victim(GFP_KERNEL, 0);
+
+	pr_info("got %d\n", pgtable_map_pages(PAGE_OFFSET + 8 * MiB, &page, 1, PROT_KERNEL));
+}
+
 static void close_another_window(void)
 {
 	void *window = early_ioremap(0, PAGE_SIZE);
@@ -482,6 +491,7 @@ const struct death page_deaths[] = {
 	DEATH(exact_compound),
 	DEATH(memblock_late),
 	DEATH(map_unaligned),
+	DEATH(map_pages_over_a_large_page),
 	DEATH(map_beyond_the_top),
 	DEATH(map_below_the_kernel),
 	DEATH(close_another_window),

@@ -146,6 +146,14 @@ static void dma_map_of_no_ram(void)
 	handle = dma_map_page(&near, pfn_to_page(max_pfn - 1), 0, PAGE_SIZE + 1, DMA_TO_DEVICE);
 }
 
+/* Between the lower RAM of a PC and the rest: it has a struct page, and device memory. */
+static void dma_map_of_a_hole(void)
+{
+	struct device nearest = { "nearest", 512 * KiB - 1, 512 * KiB - 1 };
+
+	handle = dma_map_page(&nearest, pfn_to_page(0xb8), 0, 10, DMA_TO_DEVICE);
+}
+
 static void dma_sg_of_vmalloc(void)
 {
 	struct scatterlist sg;
@@ -234,6 +242,7 @@ const struct death dma_deaths[] = {
 	DEATH(dma_map_nothing),
 	DEATH(dma_map_without_direction),
 	DEATH(dma_map_of_no_ram),
+	DEATH(dma_map_of_a_hole),
 	DEATH(dma_sg_of_vmalloc),
 	DEATH(dma_pool_free_twice),
 	DEATH(dma_pool_free_wrong_handle),

@@ -6,6 +6,7 @@
 #include "death.h"
 
 #include <quarry/env.h>
+#include <quarry/printk.h>
 #include <quarry/vmalloc.h>
 
 static void vfree_no_area(void)
@@ -45,6 +46,14 @@ static void *map_victim(void)
 	struct page *page = victim(GFP_KERNEL, 0);
 
 	return vmap(&page, 1, VM_MAP, PROT_KERNEL);
+}
+
+static void vmap_of_no_page(void)
+{
+	struct page *pages[3] = { victim(GFP_KERNEL, 0) };
+
+	pages[2] = pages[0];
+	pr_info("got %p\n", vmap(pages, ARRAY_SIZE(pages), VM_MAP, PROT_KERNEL));
 }
 
 static void vfree_of_vmap(void)
@@ -125,6 +134,7 @@ const struct death vmalloc_deaths[] = {
 	DEATH(vfree_twice_after_flush),
 	DEATH(vfree_inside_area),
 	DEATH(vfree_of_vmap),
+	DEATH(vmap_of_no_page),
 	DEATH(vunmap_of_vmalloc),
 	DEATH(vm_unmap_ram_of_wrong_count),
 	DEATH(vmalloc_in_atomic),

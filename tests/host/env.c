@@ -31,7 +31,8 @@ static const struct panic_ops panic_ops = { .dump_stack = no_stack, .stop = stop
 
 static QAPI bool applies_here(const struct ktest_needs *needs)
 {
-	return !needs->zones && !needs->ram_mib && needs->cpus <= 1 && !needs->features;
+	return !needs->zones && !needs->ram_mib && !needs->lowmem_mib && needs->cpus <= 1 &&
+	       !needs->features;
 }
 
 static struct ktest_hooks hooks = { .applies = applies_here };

@@ -232,15 +232,17 @@ KTEST(dma, what_a_block_has_beyond_the_size_is_given_back)
 	dma_free_coherent(&device, 1, warm, warm_handle);
 }
 
-KTEST_NEEDS(dma, four_mib_can_be_had_and_are_zero, .ram_mib = 32)
+/* 4 MiB where memory is not in pieces. */
+KTEST(dma, the_largest_free_block_can_be_had_and_is_zero)
 {
+	size_t size = PAGE_SIZE << largest_order(GFP_KERNEL);
 	dma_addr_t handle;
-	char *va = dma_alloc_coherent(&device, DMA_SIZE_MAX, &handle, GFP_KERNEL);
+	char *va = dma_alloc_coherent(&device, size, &handle, GFP_KERNEL);
 
 	ASSERT_NE(t, NULL, va);
-	EXPECT_EQ(t, 0, handle & (DMA_SIZE_MAX - 1));
-	EXPECT_EQ(t, NULL, memchr_inv(va, 0, DMA_SIZE_MAX));
-	dma_free_coherent(&device, DMA_SIZE_MAX, va, handle);
+	EXPECT_EQ(t, 0, handle & (size - 1));
+	EXPECT_EQ(t, NULL, memchr_inv(va, 0, size));
+	dma_free_coherent(&device, size, va, handle);
 }
 
 KTEST(dma, a_size_that_cannot_be_is_refused_with_one_report)

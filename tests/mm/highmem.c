@@ -22,6 +22,8 @@
 
 #define WALK_PAGES 64u
 #define WALK_DEEP  8u
+#define WALK_STEPS 2000u
+#define STEP_COST  4ul  /* steps of other walks that one here takes as long as: it writes a page */
 #define WALK_CHECK 250u /* steps from one look of the validator to the next, on the average */
 
 /* ---- kmap() --------------------------------------------------------------------------------- */
@@ -291,7 +293,7 @@ static unsigned int local_step(struct ktest *t, unsigned int depth, unsigned int
 
 KTEST(kmap_local, a_random_stack_of_mappings_shows_each_page_where_it_was_mapped)
 {
-	unsigned long steps = ktest_steps(t, 2000);
+	unsigned long steps = ktest_steps(t, WALK_STEPS) / STEP_COST;
 	unsigned int depth = 0, which[KMAP_LOCAL_SLOTS];
 	void *va[KMAP_LOCAL_SLOTS];
 
@@ -381,7 +383,8 @@ KTEST(kmap, what_is_a_slot_is_its_page_count_and_holder)
 KTEST(kmap, a_random_walk_of_maps_and_unmaps_keeps_every_invariant)
 {
 	unsigned char count[WALK_PAGES] = { 0 };
-	unsigned long nr = kmap_pages_take(WALK_PAGES), steps = ktest_steps(t, 2000);
+	unsigned long nr = kmap_pages_take(WALK_PAGES),
+		      steps = ktest_steps(t, WALK_STEPS) / STEP_COST;
 
 	ASSERT_EQ(t, WALK_PAGES, nr);
 	for (unsigned long i = 0; i < nr; i++)

@@ -11,6 +11,7 @@
 #include "helpers.h"
 
 #include <quarry/config.h>
+#include <quarry/dma.h>
 #include <quarry/leaks.h>
 #include <quarry/out.h>
 #include <quarry/slab.h>
@@ -235,6 +236,30 @@ KTEST(leaks, windows_on_pages_and_devices_are_areas_of_their_kinds)
 	vunmap(m);
 	iounmap(d);
 	__free_page(page);
+}
+
+static __noinline void *coherent_leaker(struct device *dev, dma_addr_t *handle)
+{
+	void *va = dma_alloc_coherent(dev, PAGE_SIZE, handle, GFP_KERNEL);
+
+	opaque(va);
+	return va;
+}
+
+/* With slab_debug= its record has a user, too, which is the library. */
+KTEST_OWNER(leaks, coherent_memory_is_its_pages_and_its_record_no_other_leak)
+{
+	struct device dev = DEVICE_INIT("leaks");
+	dma_addr_t handle;
+	void *va;
+
+	leaks_mark();
+	va = coherent_leaker(&dev, &handle);
+	ASSERT_NE(t, NULL, va);
+	report(t, leaks_show);
+	EXPECT_TRUE(t, has("page pages=1 kib=4 nr=1 kind=page", "coherent_leaker"));
+	EXPECT_EQ(t, NULL, strstr(text, "\nobject "));
+	dma_free_coherent(&dev, PAGE_SIZE, va, handle);
 }
 
 /* ---- objects ---------------------------------------------------------------------------- */

@@ -356,19 +356,22 @@ KTEST(reclaim, a_shrinker_may_use_the_reserves_and_does_not_start_another_round)
 KTEST(reclaim, a_round_of_reclaim_empties_the_per_cpu_lists)
 {
 	struct mm_account before, after;
+	unsigned int nr = 0;
 	HOARD(h);
 
 	dry_begin(&h);
-	for (unsigned int i = 0; i < 3; i++)
+	/* A small zone has no lists: go on to one that has. */
+	do {
 		hoard_free_one(&h);
-	mm_account(&before);
+		mm_account(&before);
+	} while (++nr < 100 && !before.nr_pcp);
 	seen.source = NULL;
 	EXPECT_EQ(t, 0, reclaim_background());
 	mm_account(&after);
 	dry_end(&h);
 	EXPECT_EQ(t, lists_in_use(), before.nr_pcp >= 1);
 	EXPECT_EQ(t, 0, after.nr_pcp);
-	EXPECT_EQ(t, 3, after.nr_free);
+	EXPECT_EQ(t, nr, after.nr_free);
 }
 
 static unsigned int nr_drains;

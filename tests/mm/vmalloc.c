@@ -7,7 +7,7 @@
  *
  * STATE.  One buffer for areas.
  */
-#include "helpers.h"
+#include "areas.h"
 
 #include <quarry/align.h>
 #include <quarry/asm/restart.h>
@@ -22,19 +22,6 @@
 
 #define NR_PAGES 20ul
 #define WORD(i)  (0x5EED0000u + (uint32_t)(i))
-
-static struct vm_counts count(void)
-{
-	struct vm_counts c;
-
-	vm_count(&c);
-	return c;
-}
-
-static bool flushes_at_once(void)
-{
-	return option_given("vmalloc_debug=1");
-}
 
 /* A word at the start and one at the end of each page. */
 static void mark(void *va, unsigned long nr_pages)
@@ -179,6 +166,21 @@ KTEST(vmalloc, vzalloc_gives_zeroes_although_its_pages_were_dirty)
 	EXPECT_TRUE(t, is_zero(p, size));
 	vfree(p);
 	p = __vmalloc(size, T_GFP(t, GFP_KERNEL | __GFP_ZERO), PROT_KERNEL);
+	ASSERT_NE(t, NULL, p);
+	EXPECT_TRUE(t, is_zero(p, size));
+	vfree(p);
+}
+
+KTEST(vmalloc, an_area_that_may_only_be_read_can_be_zeroes)
+{
+	const size_t size = NR_PAGES * PAGE_SIZE;
+	void *p = vmalloc(size);
+
+	ASSERT_NE(t, NULL, p);
+	memset(p, 0xA7, size);
+	vfree(p);
+	vm_unmap_aliases();
+	p = __vmalloc(size, T_GFP(t, GFP_KERNEL | __GFP_ZERO), PROT_KERNEL_RO);
 	ASSERT_NE(t, NULL, p);
 	EXPECT_TRUE(t, is_zero(p, size));
 	vfree(p);
@@ -360,7 +362,7 @@ static void give_range(void *p, struct page *page)
 		vfree(p);
 }
 
-KTEST_NEEDS(vmalloc, one_area_may_take_the_whole_range, .ram_mib = 30)
+KTEST_NEEDS(vmalloc, one_area_may_take_the_whole_range, .lowmem_mib = 30)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
 	struct capture *c;

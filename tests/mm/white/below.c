@@ -82,24 +82,29 @@ KTEST(below, the_highest_free_block_below_a_limit_is_taken)
 		give(z, held[--nr_held]);
 }
 
-/* The head of a free block of the largest order. */
-static pfn_t large_block(const struct zone *z)
+/* The head of a free block of the largest order that there is. */
+static pfn_t largest_block(const struct zone *z)
 {
-	for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++) {
-		const struct list_head *list = &z->free_area[MAX_ORDER - 1].list[mob];
+	for (unsigned int order = MAX_ORDER; order--;) {
+		for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++) {
+			const struct list_head *list = &z->free_area[order].list[mob];
 
-		if (!list_empty(list))
-			return page_to_pfn(list_first_entry(list, struct page, lru));
+			if (!list_empty(list))
+				return page_to_pfn(list_first_entry(list, struct page, lru));
+		}
 	}
 	return NONE;
 }
 
-KTEST_NEEDS(below, a_block_that_reaches_beyond_the_limit_is_cut, .ram_mib = 16)
+KTEST(below, a_block_that_reaches_beyond_the_limit_is_cut)
 {
 	struct zone *z = &zones[ZONE_DMA];
-	pfn_t start = large_block(z), one, two;
+	pfn_t start = largest_block(z), one, two;
+	unsigned int order;
 
 	ASSERT_NE(t, (int64_t)NONE, (int64_t)start);
+	order = block_order(pfn_to_page(start));
+	ASSERT_GE(t, 3, order);
 	two = take(z, 1, start + 5);
 	EXPECT_EQ(t, start + 2, two);
 	EXPECT_EQ(t, 0, zone_check(z));
@@ -108,7 +113,7 @@ KTEST_NEEDS(below, a_block_that_reaches_beyond_the_limit_is_cut, .ram_mib = 16)
 	EXPECT_EQ(t, 0, zone_check(z));
 	give(z, two);
 	give(z, one);
-	two = take(z, 9, start + 1023);
+	two = take(z, order - 1, start + (1ul << order) - 1);
 	EXPECT_EQ(t, start, two);
 	EXPECT_EQ(t, 0, zone_check(z));
 	give(z, two);
@@ -142,18 +147,32 @@ KTEST(below, a_block_has_the_mobility_that_was_asked_for)
 	}
 }
 
-KTEST_NEEDS(below, a_free_pageblock_becomes_that_of_who_takes_from_it, .ram_mib = 16)
+/* Free pages of the pageblock that @pfn lies in. */
+static unsigned long nr_free_beside(const struct zone *z, pfn_t pfn)
+{
+	unsigned long nr = 0;
+
+	note_free_frames(z);
+	pfn = ALIGN_DOWN(pfn, PAGEBLOCK_NR_PAGES);
+	for (unsigned long i = 0; i < PAGEBLOCK_NR_PAGES; i++)
+		nr += frame_free[pfn + i];
+	return nr;
+}
+
+KTEST(below, a_pageblock_becomes_that_of_who_takes_from_it_if_half_of_it_is_free)
 {
 	struct zone *z = &zones[ZONE_DMA];
-	pfn_t start = large_block(z), got;
+	pfn_t start = largest_block(z), got;
 	enum mobility before, other;
+	bool half;
 
 	ASSERT_NE(t, (int64_t)NONE, (int64_t)start);
+	half = nr_free_beside(z, start) >= PAGEBLOCK_NR_PAGES / 2;
 	before = pageblock_get(start);
 	other = before == MOB_MOVABLE ? MOB_UNMOVABLE : MOB_MOVABLE;
 	got = page_to_pfn(zone_take_below(z, 0, other, 0, start + 1));
 	EXPECT_EQ(t, start, got);
-	EXPECT_EQ(t, other, pageblock_get(start));
+	EXPECT_EQ(t, half ? other : before, pageblock_get(start));
 	EXPECT_EQ(t, 0, zone_check(z));
 	give(z, got);
 	got = page_to_pfn(zone_take_below(z, 0, before, 0, start + 1));

@@ -367,6 +367,26 @@ KTEST(page_owner, pages_that_are_not_recorded_are_said_to_be_unknown)
 	}
 }
 
+/* As another CPU sees a slab that is being made: what is no cache yet is not followed. */
+KTEST_OWNER(leaks, a_page_that_becomes_a_slab_meanwhile_is_counted_and_its_cache_not_believed)
+{
+	struct page *page;
+	struct out_buf b;
+
+	leaks_mark();
+	page = taker(GFP_KERNEL, 0);
+	ASSERT_NE(t, NULL, page);
+	for (uintptr_t cache = 0; cache <= 0x100; cache += 0x100) {
+		page->slab_cache = (struct kmem_cache *)cache;
+		page->flags |= PG_slab;
+		out_buf_init(&b, text, sizeof(text));
+		leaks_show(&b.out);
+		page->flags &= ~(unsigned long)PG_slab;
+		EXPECT_NE(t, NULL, strstr(text, "page pages=1 kib=4 nr=1 kind=slab by=taker"));
+	}
+	__free_page(page);
+}
+
 /* ---- many callers ----------------------------------------------------------------------- */
 
 #define NR_CALLERS 150u

@@ -4,16 +4,24 @@
  * THEORY.  A plug is an area that maps nothing: it takes most of the vmalloc range, so that what is
  * left can be filled with areas of a page on any machine.
  *
- * STATE.  The areas that fill it.
+ * Another CPU's flush is a flag that a wait clears; what another CPU may see of ours is looked at
+ * between any two instructions.
+ *
+ * STATE.  The areas that fill it; what was seen of a flush.
  */
 #include "../../../mm/vmalloc.h"
+#include "../../../mm/internal.h"
 
 #include <quarry/align.h>
+#include <quarry/asm/restart.h>
+#include <quarry/env.h>
+#include <quarry/env_hooks.h>
 #include <quarry/ktest.h>
 #include <quarry/mm.h>
 #include <quarry/sizes.h>
 
-#include "../helpers.h"
+#include "../areas.h"
+#include "../whatis.h"
 
 #define LEFT    (1 * MiB)                /* what the plug leaves */
 #define NR_FILL (LEFT / (2 * PAGE_SIZE)) /* areas of a page, each with its guard */
@@ -21,19 +29,6 @@
 #define DEVICE  0xF0000000ull            /* no RAM on any machine */
 
 static void *areas[NR_FILL + NR_MORE];
-
-static struct vm_counts count(void)
-{
-	struct vm_counts c;
-
-	vm_count(&c);
-	return c;
-}
-
-static bool flushes_at_once(void)
-{
-	return option_given("vmalloc_debug=1");
-}
 
 static void *silent(size_t size)
 {
@@ -185,6 +180,28 @@ KTEST(vmalloc_space, freed_neighbours_wait_as_one_area_unless_each_is_flushed_at
 	EXPECT_EQ(t, 0, count().lazy_bytes);
 }
 
+KTEST(vmalloc_space, freed_neighbours_of_two_kinds_are_said_to_be_several)
+{
+	char *p, *device;
+
+	vm_unmap_aliases();
+	p = vmalloc(1);
+	device = ioremap(DEVICE, PAGE_SIZE);
+	ASSERT_TRUE(t, p && device == p + 2 * PAGE_SIZE);
+	vfree(p);
+	whatis(t, (uintptr_t)p);
+	EXPECT_TRUE(t, flushes_at_once() || begins("area kind=vmalloc "));
+	iounmap(device);
+	whatis(t, (uintptr_t)device);
+	if (flushes_at_once()) {
+		EXPECT_FALSE(t, begins("area "));
+		return;
+	}
+	EXPECT_TRUE(t, begins("area kind=several "));
+	EXPECT_EQ(t, 3 * PAGE_SIZE, number(" size="));
+	EXPECT_TRUE(t, strstr(text, " state=freed by=several\n"));
+}
+
 KTEST_NEEDS(vmalloc_space, addresses_that_wait_are_bounded_although_no_page_does, .ram_mib = 30)
 {
 	const unsigned long bound = (mm_layout.vmalloc_end - mm_layout.vmalloc_start) / 4;
@@ -203,4 +220,181 @@ KTEST_NEEDS(vmalloc_space, addresses_that_wait_are_bounded_although_no_page_does
 	}
 	EXPECT_LE(t, bound, most);
 	EXPECT_EQ(t, !flushes_at_once(), most > 0 && nr_flushes > 0);
+}
+
+/* ---- the flush and other CPUs --------------------------------------------------------------- */
+
+#define MAX_NTH 5000u /* more instructions than a flush of one area has */
+
+static struct {
+	struct vm_area *area;
+	const void *va;
+	unsigned int nr_waits, nr_taken, nr_wrong;
+} seen;
+
+static QAPI bool end_the_others_flush(unsigned int ms)
+{
+	if (++seen.nr_waits == 3)
+		vm_flushing = false;
+	return ms > 0;
+}
+
+KTEST(vmalloc_flush, who_needs_a_flush_waits_for_one_that_is_under_way)
+{
+	static const struct env_hooks hooks = { .wait_for_memory = end_the_others_flush };
+	void *p;
+
+	for (unsigned int nr_lazy = 0; nr_lazy < 2; nr_lazy++) {
+		vm_unmap_aliases();
+		p = nr_lazy ? vmalloc(1) : NULL;
+		vfree(p);
+		seen.nr_waits = 0;
+		env_set_hooks(&hooks);
+		vm_flushing = true;
+		vm_unmap_aliases();
+		env_set_hooks(NULL);
+		EXPECT_EQ(t, 3, seen.nr_waits);
+		EXPECT_FALSE(t, vm_flushing);
+		EXPECT_EQ(t, 0, count().nr_lazy_areas);
+		vm_flushing = false;
+	}
+}
+
+/* What has left the list and still has its addresses is said to be under way. */
+static QAPI void look_at_flush(void)
+{
+	struct vm_area area;
+	bool there =
+		vm_area_copy((uintptr_t)seen.va, &area) && area.range.start == (uintptr_t)seen.va;
+	bool taken = there && !area.lazy;
+
+	seen.nr_taken += taken;
+	seen.nr_wrong += taken && !vm_flushing;
+	seen.nr_wrong += there && area.lazy && vm_flushing;
+}
+
+KTEST(vmalloc_flush, one_that_is_under_way_is_seen_until_its_addresses_are_free)
+{
+	unsigned int nth = 0;
+	bool hit = true;
+
+	if (flushes_at_once())
+		return;
+	vm_unmap_aliases();
+	seen.nr_taken = seen.nr_wrong = 0;
+	while (hit && !t->nr_failed && ++nth < MAX_NTH) {
+		void *p = vmalloc(1);
+
+		ASSERT_NE(t, NULL, p);
+		seen.va = p;
+		vfree(p);
+		restart_step_anywhere((const void *)vm_unmap_aliases, 0, 0, nth, &hit,
+				      look_at_flush);
+		EXPECT_FALSE(t, vm_flushing);
+		EXPECT_EQ(t, 0, count().nr_lazy_areas);
+	}
+	EXPECT_FALSE(t, hit);
+	EXPECT_EQ(t, 0, seen.nr_wrong);
+	EXPECT_GE(t, 20, seen.nr_taken);
+}
+
+/* Areas that were not freed, one by one; as many as the count says? */
+static QAPI void count_areas(void)
+{
+	uintptr_t va = mm_layout.vmalloc_start;
+	unsigned long nr = 0;
+	struct vm_area area;
+
+	for (; vm_area_copy(va, &area); va = area.range.grip_end)
+		nr += !area.freed;
+	seen.nr_wrong += nr != count().nr_areas;
+}
+
+static __noinline QAPI void put_area(void)
+{
+	vm_area_put(seen.area);
+}
+
+KTEST(vmalloc_space, an_area_and_its_count_go_at_one_moment)
+{
+	unsigned int nth = 0;
+	bool hit = true;
+
+	seen.nr_wrong = 0;
+	while (hit && !t->nr_failed && ++nth < MAX_NTH) {
+		seen.area = vm_area_get(PAGE_SIZE, VM_MAP, NULL);
+		ASSERT_NE(t, NULL, seen.area);
+		restart_step_anywhere((const void *)put_area, 0, 0, nth, &hit, count_areas);
+		EXPECT_EQ(t, 0, seen.nr_wrong);
+	}
+	EXPECT_FALSE(t, hit);
+	EXPECT_GE(t, 10, nth);
+}
+
+/* ---- interrupts --------------------------------------------------------------------------- */
+
+static __noinline QAPI uint32_t take_free_and_flush(void)
+{
+	void *p = vmalloc(1);
+
+	vfree(p);
+	vm_unmap_aliases();
+	return p != NULL;
+}
+
+static QAPI void free_in_interrupt(void)
+{
+	vfree(seen.va);
+}
+
+/*
+ * Which instructions, the seed says; later ones more sparsely, because with pages that are poisoned
+ * there are tens of thousands.
+ */
+KTEST(vmalloc_space, an_interrupt_anywhere_may_vfree)
+{
+	struct vm_counts before, after;
+	unsigned int nth = 0;
+	bool hit = true;
+
+	vm_unmap_aliases();
+	before = count();
+	while (hit && !t->nr_failed && nth < 20 * MAX_NTH) {
+		void *p = vmalloc(2 * PAGE_SIZE);
+
+		ASSERT_NE(t, NULL, p);
+		seen.va = p;
+		nth += 1 + (unsigned int)ktest_random_below(t, 16 + nth / 16);
+		EXPECT_EQ(t, 1,
+			  restart_step_anywhere((const void *)take_free_and_flush, 0, 0, nth, &hit,
+						free_in_interrupt));
+		if (!hit)
+			vfree(p);
+		vm_unmap_aliases();
+		after = count();
+		EXPECT_EQ(t, before.nr_areas, after.nr_areas);
+		EXPECT_EQ(t, before.nr_pages, after.nr_pages);
+		EXPECT_EQ(t, before.used_bytes, after.used_bytes);
+		EXPECT_EQ(t, 0, after.nr_lazy_areas + after.nr_lazy_pages + after.lazy_bytes);
+	}
+	EXPECT_FALSE(t, hit);
+	EXPECT_EQ(t, 0, vmalloc_check());
+}
+
+/* ---- reclaim -------------------------------------------------------------------------------- */
+
+KTEST(vmalloc_reclaim, pages_freed_where_sleeping_is_forbidden_count_as_reclaimed)
+{
+	const unsigned long nr = 64;
+	unsigned long flags;
+	void *p;
+
+	p = vmalloc(nr * PAGE_SIZE);
+	ASSERT_NE(t, NULL, p);
+	mm_quiesce();
+	flags = irq_save();
+	vfree(p);
+	irq_restore(flags);
+	EXPECT_GE(t, nr, reclaim_round(1, GFP_KERNEL));
+	EXPECT_EQ(t, 0, count().nr_lazy_pages);
 }
