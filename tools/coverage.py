@@ -24,7 +24,7 @@ from testrows import MAPS
 RUNS = (
     ["-m", "64M", "test=*", "steps=20000"],
     ["-m", "16M", "test=*", "steps=5000", "slab_debug=FZPU"],
-    ["-m", "24M", "test=*", "steps=5000", "page_poison=1", "vmalloc_debug=1"],
+    ["-m", "24M", "test=*", "steps=5000", "page_poison=1", "vmalloc_debug=1", "page_owner=1"],
     ["-m", "512M", "test=*", "steps=5000", "kmap_debug=1"],
     ["-m", "32M", "test=*", "steps=5000", "highmem=8M", "vmalloc=64M", "init_on_alloc=1"],
     ["-i", f"{MAPS}/hostile-islands.map", "e820=hostile-islands.map", "test=*", "steps=2000"],
