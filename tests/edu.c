@@ -137,6 +137,9 @@ QAPI bool edu_up(struct ktest *t, struct edu *edu)
 	EXPECT_EQ(t, ID, reg_read(edu, REG_ID) & ID_MASK);
 	if (!nr_lines)
 		nr_lines = count_lines(t, edu);
+	EXPECT_NE(t, 0, nr_lines);
+	if (!nr_lines)
+		return false;
 	EXPECT_EQ(t, 0, dma_set_mask_and_coherent(&edu->dev, DMA_BIT_MASK(nr_lines)));
 	return !t->nr_failed;
 }
