@@ -31,6 +31,7 @@ all: $(KERNEL)
 include lib/build.mk
 include boot/build.mk
 include arch/x86/build.mk
+include arch/hosted/build.mk
 include mm/build.mk
 include kernel/build.mk
 include tests/build.mk
@@ -38,6 +39,7 @@ include tools/kernel.mk
 include tools/lib.mk
 include boot/efi/build.mk
 include tests/host/build.mk
+include tools/hosted.mk
 include tools/build.mk
 include tools/check.mk
 

@@ -67,6 +67,15 @@ void out_printf(struct out *o, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The last bytes of what is kept say that it is not all; a line stays a line. */
+static void mark_cut(struct out_buf *b, bool newline)
+{
+	const char *mark = newline ? OUT_CUT "\n" : OUT_CUT;
+	size_t fits = min(strlen(mark), b->len);
+
+	memcpy(b->buf + b->len - fits, mark + strlen(mark) - fits, fits);
+}
+
 static QAPI void out_buf_write(struct out *o, const char *text, size_t len)
 {
 	struct out_buf *b = container_of(o, struct out_buf, out);
@@ -76,6 +85,8 @@ static QAPI void out_buf_write(struct out *o, const char *text, size_t len)
 	b->len += fits;
 	b->buf[b->len] = '\0';
 	b->dropped += len - fits;
+	if (fits < len)
+		mark_cut(b, text[len - 1] == '\n');
 }
 
 QAPI void out_buf_init(struct out_buf *b, char *buf, size_t size)

@@ -15,6 +15,7 @@
 
 #include <quarry/bug.h>
 #include <quarry/printk.h>
+#include <quarry/string.h>
 
 #define PANIC_TEXT_MAX 256u
 
@@ -50,7 +51,9 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (n > 0 && n < (int)sizeof(text) && text[n - 1] == '\n')
+	if (n >= (int)sizeof(text))
+		memcpy(text + sizeof(text) - sizeof(OUT_CUT), OUT_CUT, sizeof(OUT_CUT));
+	else if (n > 0 && text[n - 1] == '\n')
 		text[n - 1] = '\0';
 	console_fresh_line();
 	pr_emerg("panic: %s%s\n", text, nr_before ? " (during another panic)" : "");

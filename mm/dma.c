@@ -288,7 +288,7 @@ static __cold void report_failure(const struct device *dev, size_t size, gfp_t g
 	if (gfp & __GFP_NOWARN)
 		return;
 	pr_warn("%s: no coherent memory of %zu bytes up to 0x%llx\n", dev->name, size,
-		dev->coherent_dma_mask);
+		(dma_addr_t)dev->coherent_dma_mask);
 	if (size && size <= DMA_SIZE_MAX)
 		alloc_failed(gfp, log2_roundup(nr_pages_of(size)));
 }

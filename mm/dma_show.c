@@ -33,7 +33,7 @@ static void show_pool(struct out *o, const struct dma_pool_state *s)
 	out_printf(
 		o,
 		"pool name=%s size=%zu align=%zu boundary=%zu limit=0x%08llx in_use=%lu dev=%s\n",
-		p->name, p->size, p->align, p->boundary, (uint64_t)s->limit << PAGE_SHIFT,
+		p->name, p->size, p->align, p->boundary, (dma_addr_t)s->limit << PAGE_SHIFT,
 		s->nr_in_use, p->dev->name);
 }
 

@@ -2,8 +2,8 @@
  * paging.c - the tables that stay: the direct map of lowmem, with the kernel image protected.
  *
  * IDEA.  The boot page tables map a window at the bottom of memory; that is enough to allocate and
- * write the first new tables.  The new direct map then grows upwards in steps of what one top-level
- * entry covers, and memblock's limit with it, so that each further table comes from memory that was
+ * write the first new tables.  The new direct map then grows upwards in steps of what one table of
+ * pages covers, and memblock's limit with it, so that each further table comes from memory that was
  * mapped before and, top-down, from as high as possible.  The limit grows only when it can double:
  * where every step needs a table, these then stand together at the ends of a few powers of two,
  * instead of one in every step, which would leave no large block of lowmem whole.
@@ -31,8 +31,8 @@
 
 #include "internal.h"
 
-/* What one entry of the top-level table covers. */
-#define STEP ((phys_addr_t)1 << (PAGE_SHIFT + (PT_LEVELS - 1) * PT_INDEX_BITS))
+/* What one table of pages covers, and one large page, where there are any. */
+#define STEP ((phys_addr_t)1 << (PAGE_SHIFT + PT_INDEX_BITS))
 
 static __init void map(phys_addr_t start, phys_addr_t end, uint32_t prot, bool large)
 {

@@ -1,7 +1,7 @@
 # The tests that run inside the kernel.  They register themselves in a linker table, so the order
 # of the objects is the order of the tests.
 
-tests-src := $(sort $(wildcard tests/*.c tests/lib/*.c tests/arch/*.c tests/boot/*.c tests/kernel/*.c \
+tests-src := $(sort $(wildcard tests/*.c tests/lib/*.c tests/arch/*.c tests/arch/x86/*.c tests/boot/*.c tests/kernel/*.c \
 	tests/mm/*.c tests/mm/white/*.c tests/death/*.c tests/bench/*.c))
 
 # What a smaller kernel does not have is not tested there.

@@ -64,13 +64,25 @@ static bool zones_have_memory(unsigned int wanted)
 	return true;
 }
 
+static bool in_direct_map(uintptr_t va)
+{
+	return va >= PAGE_OFFSET && va < mm_layout.high_memory;
+}
+
+/* Does an entry say @prot when it was made with it? */
+static bool made_with(uint32_t prot)
+{
+	return pte_prot(pte_make(0, prot, 0)) & prot;
+}
+
 static unsigned int features_here(void)
 {
 	unsigned int here = KTEST_KERNEL;
 
-	here |= pte_supported & PTE_LARGE ? KTEST_PSE : 0;
-	here |= pte_supported & PTE_GLOBAL ? KTEST_PGE : 0;
-	here |= pte_supported & PTE_PWT ? KTEST_PAT : 0;
+	here |= pt_leaf_possible(1) ? KTEST_PSE : 0;
+	here |= made_with(PROT_GLOBAL) ? KTEST_PGE : 0;
+	here |= made_with(PROT_WRITE_COMBINE) ? KTEST_PAT : 0;
+	here |= in_direct_map((uintptr_t)features_here) ? KTEST_IMAGE : 0;
 	here |= lapic_present() ? KTEST_LAPIC : 0;
 	here |= vga_console_present() ? KTEST_SCREEN : 0;
 	here |= framebuffer_console() ? KTEST_PIXELS : 0;

@@ -13,6 +13,7 @@ TIMEOUT ?= 60
 FILTER ?=
 LIST ?=
 GDB_ARGS ?=
+UNDER ?=
 SCREEN ?= none
 
 run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
@@ -37,6 +38,20 @@ setup:
 run: setup
 	$(build-kernel)
 	@$(run-qemu) run $(machine-args)
+
+# The same kernel as a process; the monitor reads standard input.
+.PHONY: hosted
+hosted: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
+	@$(UNDER) $(hosted-out)/quarry-$(VARIANT) -m $(MEM) $(addprefix -i ,$(MODULES)) $(APPEND)
+
+# Lines and branches of mm/ and lib/ that the tests reach, as a process.
+.PHONY: coverage
+coverage: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(hosted-out)/quarry-m32-gcc-cov </dev/null >&2
+	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/coverage.py
 
 .PHONY: debug
 debug: setup
@@ -75,9 +90,11 @@ define help-text
 Verbs
   make run        boot under QEMU and leave you at the serial monitor; when standard input is not
                   a terminal, its lines are typed at the prompts, then poweroff
+  make hosted     the same kernel as a process, under the address and undefined sanitizers
   make test       host tests and the boot rows of tests/tests.cfg (6 minutes at most on 2 cores)
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
+  make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these
@@ -99,6 +116,10 @@ Machine (run, debug)
   GARBAGE=SEED    fill RAM with random bytes first
   TIMEOUT=$(TIMEOUT)      seconds of silence that are a hang, when standard input is no terminal
   GDB_ARGS="..."  more for gdb: make debug GDB_ARGS="-batch -ex 'info registers'"
+
+Process (hosted)
+  MEM, APPEND, MODULES as above; VARIANT=$(VARIANT) (tools/hosted.mk has the others)
+  UNDER="..."     a program to run it under: gdb --args, perf record
 
 Tests (test, test-long)
   FILTER=pattern  rows and host suites by name, or else tests inside the kernel

@@ -36,6 +36,7 @@ from pathlib import Path
 
 import e820map
 import ktap
+import qhosted
 import run_qemu
 from run_bochs import boot_bochs
 from run_qemu import (BUILD, ROOT, Console, Machine, MachineEnded, StartError, boot,
@@ -280,6 +281,35 @@ def host_job(path):
     return Job(f"host-{Path(path).name}", "host", run, program=path)
 
 
+def hosted_job(row):
+    """The kernel in a process."""
+    def run(stream):
+        outcome = qhosted.run_hosted(row, run_program)
+        stream(outcome.log)
+        return judge_row(row, outcome)
+    return Job(row.name, row.kind, run, row.append, row.program)
+
+
+def crimes_job(variant, rows):
+    """Every crime that can be committed in a process, one after the other."""
+    def run(stream):
+        verdict = Verdict()
+        for row in rows:
+            one = judge_row(row, qhosted.run_hosted(row, run_program))
+            why = [line for test in one.tests for line in test.diagnostics] + one.problems
+            verdict.tests.append(Test(row.name, not why, why))
+            verdict.log += f"{row.name}: {row.append}\n{one.log}"
+            verdict.seconds += one.seconds
+        stream(verdict.log)
+        return verdict
+    return Job(f"hosted-crimes-{variant}", "hosted", run, program=qhosted.program_of(variant))
+
+
+def hosted_jobs(long):
+    return [hosted_job(row) for row in qhosted.hosted_rows(long)] + \
+        [crimes_job(variant, rows) for variant, rows in qhosted.crime_rows(long).items()]
+
+
 def junit_tests(path):
     """The tests in pytest's XML report; a skipped test did not run, which is a failure."""
     tests = []
@@ -371,7 +401,7 @@ def test_pattern(pattern):
 
 def choose_jobs(config, args):
     """(jobs, is this everything?)"""
-    host = [host_job(path) for path in host_programs()]
+    host = [host_job(path) for path in host_programs()] + hosted_jobs(args.long)
     host += [pytest_job(path, config.kernel, args.long) for path in pytest_files()]
     rows = [row_job(row) for row in config.rows(args.long)]
     if not args.filter:
@@ -384,7 +414,10 @@ def choose_jobs(config, args):
                for glob in pattern.split(",")):
         return [], False
     selected = config.rows(args.long, tests=pattern)
-    return [row_job(row) for row in selected if row.runs_tests and not row.lines("expect")], False
+    hosted = [row for row in qhosted.hosted_rows(args.long, tests=pattern)
+              if not row.lines("expect")]
+    return [hosted_job(row) for row in hosted] + \
+        [row_job(row) for row in selected if row.runs_tests and not row.lines("expect")], False
 
 
 def nowhere_applicable(verdicts, long):
@@ -514,6 +547,8 @@ def list_all(config, args):
     """LIST=1: jobs, and the kernel's tests as the kernel itself names them."""
     for path in host_programs():
         print(f"host    {Path(path).name}")
+    for job in hosted_jobs(args.long):
+        print(f"hosted  {job.name}: {job.append}")
     for path in pytest_files():
         print(f"pytest  {path.relative_to(ROOT)}")
     for row in config.rows(args.long):

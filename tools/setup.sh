@@ -18,6 +18,8 @@ packages=(
 	bochs bochs-term bochsbios vgabios
 	python3 python3-pytest python3-psutil python3-pexpect
 	# check
+	# processes: sanitizers, valgrind, coverage
+	libclang-rt-dev valgrind gcovr
 	clang clang-format clang-tidy cppcheck
 )
 

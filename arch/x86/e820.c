@@ -548,17 +548,20 @@ static int parse_type(const char *s, uint32_t *type)
 	return 0;
 }
 
-static int parse_hex(const char **s, uint64_t *val)
+static int parse_hex(const char **s, phys_addr_t *val)
 {
-	if (strncmp(*s, "0x", 2) || parse_u64(*s, s, val))
+	uint64_t number;
+
+	if (strncmp(*s, "0x", 2) || parse_u64(*s, s, &number))
 		return -EILSEQ;
+	*val = number;
 	return 0;
 }
 
 /* "[mem 0xFIRST-0xLAST] TYPE", from the first number on. */
 static int parse_log_line(const char *s, struct mem_region *r)
 {
-	uint64_t last;
+	phys_addr_t last;
 
 	if (parse_hex(&s, &r->start) || *s != '-')
 		return -EILSEQ;

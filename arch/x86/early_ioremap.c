@@ -11,7 +11,6 @@
  *
  * CONTEXT.  One user at a time, any context.
  */
-#include "x86.h"
 #include <quarry/align.h>
 #include <quarry/bug.h>
 #include <quarry/fixed_addresses.h>
@@ -35,7 +34,7 @@ static void set_slots(uintptr_t va, phys_addr_t pa, unsigned long nr_pages, bool
 		uintptr_t page_va = va + i * PAGE_SIZE;
 		pfn_t pfn = (pfn_t)(pa >> PAGE_SHIFT) + i;
 
-		pte_set(&fixmap_table[pt_index(page_va, 0)],
+		pte_set(port_fixmap_slot(page_va),
 			present ? pte_make(pfn, PROT_READ | PROT_WRITE, 0) : pte_none());
 		tlb_flush_page(page_va);
 	}

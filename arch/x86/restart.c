@@ -93,8 +93,8 @@ bool restart_debug_trap(struct trap_frame *f)
 	return true;
 }
 
-static uint32_t step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth, bool *hit,
-			  QAPI void (*interruption)(void))
+static uintptr_t step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+			   bool *hit, QAPI void (*interruption)(void))
 {
 	uint32_t result;
 
@@ -107,15 +107,15 @@ static uint32_t step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned
 	return result;
 }
 
-QAPI uint32_t restart_step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
-				bool *hit, QAPI void (*interruption)(void))
+QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+				 bool *hit, QAPI void (*interruption)(void))
 {
 	step.anywhere = false;
 	return step_call(fn, arg1, arg2, nth, hit, interruption);
 }
 
-QAPI uint32_t restart_step_anywhere(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
-				    bool *hit, QAPI void (*interruption)(void))
+QAPI uintptr_t restart_step_anywhere(const void *fn, uintptr_t arg1, uintptr_t arg2,
+				     unsigned int nth, bool *hit, QAPI void (*interruption)(void))
 {
 	step.anywhere = true;
 	return step_call(fn, arg1, arg2, nth, hit, interruption);

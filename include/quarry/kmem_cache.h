@@ -65,7 +65,7 @@ typedef QAPI void (*slab_ctor_t)(void *obj, struct kmem_cache *c, unsigned long 
 #define SLAB_NAME_MAX         32u /* bytes, the final 0 included */
 
 /* The least alignment of every object, and the largest that can be asked for. */
-#define SLAB_MIN_ALIGN  4u
+#define SLAB_MIN_ALIGN  ((unsigned int)sizeof(void *))
 #define SLAB_CACHE_LINE 64u
 #define SLAB_ALIGN_MAX  SLAB_OBJECT_SIZE_MAX
 

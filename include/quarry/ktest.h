@@ -38,7 +38,8 @@
 #define KTEST_LAPIC      (1u << 10) /* the CPU has a local APIC */
 #define KTEST_SCREEN     (1u << 11) /* a text screen is a console */
 #define KTEST_PIXELS     (1u << 12) /* a framebuffer is a console */
-#define KTEST_FEATURE_NR 13u
+#define KTEST_IMAGE      (1u << 13) /* the kernel's text, data and stack are in the direct map */
+#define KTEST_FEATURE_NR 14u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {

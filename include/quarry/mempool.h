@@ -27,7 +27,7 @@ typedef QAPI void *(*mempool_alloc_t)(gfp_t gfp, void *pool_data);
 typedef QAPI void (*mempool_free_t)(void *element, void *pool_data);
 
 /* The largest reserve: its table of pointers is one kmalloc(). */
-#define MEMPOOL_MAX 32768u
+#define MEMPOOL_MAX (131072u / (unsigned int)sizeof(void *)) /* their table is one kmalloc() */
 
 /**
  * mempool_create - make a pool and fill its reserve.

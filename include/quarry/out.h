@@ -13,7 +13,12 @@ struct out {
 	QAPI void (*write)(struct out *o, const char *text, size_t len);
 };
 
-/* A sink that fills a caller's buffer, always NUL-terminated; what does not fit is counted. */
+#define OUT_CUT "..." /* how a text ends of which something is missing */
+
+/*
+ * A sink that fills a caller's buffer, always NUL-terminated.  What does not fit is counted, and
+ * what is kept ends in OUT_CUT then, and in a newline if what was written does.
+ */
 struct out_buf {
 	struct out out;
 	char *buf;

@@ -19,7 +19,9 @@
  * is not, so a pop or push that is interrupted before it stores @nr has not happened.
  */
 #define PERCPU_STACK_WORDS 64u /* 256 bytes here: stacks in an array are indexed by a shift */
-#define PERCPU_STACK_SLOTS (PERCPU_STACK_WORDS - 3u)
+#define PERCPU_STACK_SLOTS         \
+	(PERCPU_STACK_WORDS - 1u - \
+	 2u * (unsigned int)(sizeof(unsigned int)) / (unsigned int)sizeof(void *))
 
 struct percpu_stack {
 	unsigned int nr;    /* pointers in slot[0..nr), none of them NULL */

@@ -15,10 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint64_t phys_addr_t; /* never held in an unsigned long: PAE machines have 36 bits */
-typedef uint64_t dma_addr_t;  /* what a device is told: <quarry/dma.h> */
-typedef unsigned long pfn_t;  /* page frame number */
-typedef unsigned int gfp_t;   /* __GFP_* bits: <quarry/gfp.h> */
+/* 64 bits, as PAE machines have 36; never held in an unsigned long; %llx prints it everywhere. */
+typedef unsigned long long phys_addr_t;
+typedef unsigned long long dma_addr_t; /* what a device is told: <quarry/dma.h> */
+typedef unsigned long pfn_t;           /* page frame number */
+typedef unsigned int gfp_t;            /* __GFP_* bits: <quarry/gfp.h> */
 typedef long ssize_t;
 
 #define static_assert _Static_assert

@@ -34,7 +34,8 @@ struct page_owner {
 	const void *taken_by[OWNER_TAKEN_BY], *given_by[OWNER_GIVEN_BY];
 };
 
-static_assert(sizeof(struct page_owner) <= 64, "paid once per 4 KiB frame, with page_owner=1");
+static_assert(sizeof(struct page_owner) <= 24 + (OWNER_TAKEN_BY + OWNER_GIVEN_BY) * sizeof(void *),
+	      "paid once per 4 KiB frame, with page_owner=1");
 
 /* One for each frame below max_pfn; NULL: the option is not in force. */
 extern struct page_owner *page_owners;

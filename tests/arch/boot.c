@@ -125,17 +125,6 @@ KTEST(boot, the_parts_of_the_image_lie_in_order_on_page_boundaries)
 	}
 }
 
-KTEST(boot, a_page_below_1_mib_is_kept_for_starting_other_cpus)
-{
-	const struct memblock_region *r = reservation("AP trampoline");
-
-	ASSERT_NE(t, NULL, r);
-	EXPECT_LE(t, VGA_START, r->end);
-	EXPECT_GE(t, PAGE_SIZE, r->start);
-	EXPECT_TRUE(t, IS_ALIGNED(r->start, PAGE_SIZE));
-	EXPECT_GE(t, PAGE_SIZE, r->end - r->start);
-}
-
 KTEST_NEEDS(boot, each_module_is_reserved_by_its_name, .features = KTEST_MODULE)
 {
 	for (unsigned int i = 0; i < kernel_bootinfo->nr_modules; i++) {

@@ -8,36 +8,26 @@
 #include <quarry/port.h>
 #include <quarry/spinlock.h>
 
-#define EFLAGS_IF 0x200u
-
-static bool interrupts_on(void)
-{
-	uint32_t eflags;
-
-	__asm__ volatile("pushfl; popl %0" : "=r"(eflags));
-	return eflags & EFLAGS_IF;
-}
-
 KTEST(context, a_thread_may_sleep)
 {
 	EXPECT_EQ(t, 0, context_read());
 	EXPECT_TRUE(t, env_can_sleep());
 	EXPECT_FALSE(t, in_interrupt());
 	EXPECT_FALSE(t, irqs_disabled());
-	EXPECT_TRUE(t, interrupts_on());
+	EXPECT_TRUE(t, cpu_irqs_enabled());
 	might_sleep();
 }
 
 KTEST(context, with_interrupts_off_nothing_may_sleep)
 {
 	unsigned long flags = irq_save();
-	bool can_sleep = env_can_sleep(), on = interrupts_on(), off = irqs_disabled();
+	bool can_sleep = env_can_sleep(), on = cpu_irqs_enabled(), off = irqs_disabled();
 
 	irq_restore(flags);
 	EXPECT_FALSE(t, can_sleep);
 	EXPECT_FALSE(t, on);
 	EXPECT_TRUE(t, off);
-	EXPECT_TRUE(t, interrupts_on());
+	EXPECT_TRUE(t, cpu_irqs_enabled());
 	EXPECT_TRUE(t, env_can_sleep());
 }
 
@@ -48,10 +38,10 @@ KTEST(context, the_outermost_restore_switches_interrupts_on_again)
 	bool after_inner;
 
 	irq_restore(inner);
-	after_inner = interrupts_on();
+	after_inner = cpu_irqs_enabled();
 	irq_restore(outer);
 	EXPECT_FALSE(t, after_inner);
-	EXPECT_TRUE(t, interrupts_on());
+	EXPECT_TRUE(t, cpu_irqs_enabled());
 	EXPECT_EQ(t, 0, context_read());
 }
 
@@ -70,7 +60,7 @@ KTEST(context, with_preemption_off_nothing_may_sleep_however_deep)
 	EXPECT_FALSE(t, twice);
 	EXPECT_FALSE(t, after);
 	EXPECT_TRUE(t, env_can_sleep());
-	EXPECT_TRUE(t, interrupts_on());
+	EXPECT_TRUE(t, cpu_irqs_enabled());
 }
 
 KTEST(context, whoever_holds_a_spinlock_may_not_sleep)
@@ -82,7 +72,7 @@ KTEST(context, whoever_holds_a_spinlock_may_not_sleep)
 	spin_lock_init(&lock);
 	flags = spin_lock_irqsave(&lock);
 	can_sleep = env_can_sleep();
-	on = interrupts_on();
+	on = cpu_irqs_enabled();
 	if (CONFIG_SMP)
 		locked = arch_spin_is_locked(&lock.raw);
 	spin_unlock_irqrestore(&lock, flags);

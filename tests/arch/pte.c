@@ -33,19 +33,6 @@ KTEST(pte, a_page_remembers_its_frame_and_its_protection)
 	}
 }
 
-KTEST(pte, write_combining_is_remembered_where_the_cpu_has_it_and_else_uncached)
-{
-	uint32_t cache = PROT_UNCACHED | PROT_WRITE_COMBINE;
-	uint32_t want = pte_supported & PTE_PWT ? PROT_WRITE_COMBINE : PROT_UNCACHED;
-
-	for (unsigned int level = 0; level < PT_LEVELS; level++) {
-		pte_t pte = pte_make(0x12400, PROT_WRITE | PROT_WRITE_COMBINE, level);
-
-		EXPECT_EQ(t, want, pte_prot(pte) & cache);
-		EXPECT_EQ(t, PROT_UNCACHED, pte_prot(pte_make(0x12400, cache, level)) & cache);
-	}
-}
-
 KTEST(pte, a_table_is_no_leaf_and_leads_to_its_frame)
 {
 	pte_t pte = pte_make_table((phys_addr_t)SOME_PFN << PAGE_SHIFT);

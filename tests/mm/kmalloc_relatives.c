@@ -75,14 +75,15 @@ KTEST(kmalloc, kcalloc_zeroes_all_of_its_elements)
 
 KTEST(kmalloc, an_array_whose_size_overflows_is_null_and_silent)
 {
+	const size_t root = (size_t)1 << 4 * sizeof(size_t); /* its square is one too large */
 	struct capture *c = capture_begin();
 	void *p[] = {
 		kmalloc_array(hidden(SIZE_MAX / 8 + 1), 8, GFP_KERNEL),
 		kmalloc_array(hidden(SIZE_MAX), SIZE_MAX, GFP_KERNEL),
-		kcalloc(hidden(0x10000), 0x10000, GFP_KERNEL),
+		kcalloc(hidden(root), root, GFP_KERNEL),
 		/* The product would be 8. */
-		kcalloc(hidden(0x20000001), 8, GFP_KERNEL),
-		kmalloc_array(0x20000001, 8, GFP_KERNEL),
+		kcalloc(hidden(SIZE_MAX / 8 + 2), 8, GFP_KERNEL),
+		kmalloc_array(SIZE_MAX / 8 + 2, 8, GFP_KERNEL),
 	};
 
 	capture_end(c);

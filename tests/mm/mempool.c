@@ -71,7 +71,7 @@ static QAPI void source_free(void *element, void *pool_data)
 }
 
 /* A pool on a fresh source: its reserve is slot 0, ... @min_nr - 1, the last one is the newest. */
-static mempool_t *source_pool(unsigned int min_nr)
+static __noinline mempool_t *source_pool(unsigned int min_nr)
 {
 	memset(&source, 0, sizeof(source));
 	source.limit = NR_SLOTS;

@@ -203,9 +203,9 @@ KTEST(vmalloc, the_page_behind_an_area_is_never_mapped)
 	char *p = vmalloc(3 * PAGE_SIZE), *q = vmalloc(PAGE_SIZE);
 
 	ASSERT_TRUE(t, p && q);
-	EXPECT_TRUE(t, can_read((uintptr_t)p + 3 * PAGE_SIZE - 4));
+	EXPECT_TRUE(t, can_read((uintptr_t)p + 3 * PAGE_SIZE - sizeof(long)));
 	EXPECT_FALSE(t, can_read((uintptr_t)p + 3 * PAGE_SIZE));
-	EXPECT_FALSE(t, can_read((uintptr_t)p + 4 * PAGE_SIZE - 4));
+	EXPECT_FALSE(t, can_read((uintptr_t)p + 4 * PAGE_SIZE - sizeof(long)));
 	EXPECT_ERR(t, -EFAULT, probe_write(p + 3 * PAGE_SIZE, 1));
 	EXPECT_FALSE(t, can_read((uintptr_t)q + PAGE_SIZE));
 	EXPECT_TRUE(t, q >= p + 4 * PAGE_SIZE || q + 2 * PAGE_SIZE <= p);

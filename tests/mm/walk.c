@@ -97,8 +97,8 @@ static void mark_pages(struct page *page, unsigned long nr, uint32_t mark)
 	for (unsigned long i = 0; i < nr; i++) {
 		uint32_t *va = view(page + i);
 
-		va[0] = mark + i;
-		va[LAST_WORD] = ~(mark + i);
+		va[0] = mark + (uint32_t)i;
+		va[LAST_WORD] = ~va[0];
 		view_end(page + i, va);
 	}
 }
@@ -110,7 +110,7 @@ static bool marks_hold(struct page *page, unsigned long nr, uint32_t mark)
 	for (unsigned long i = 0; i < nr; i++) {
 		uint32_t *va = view(page + i);
 
-		hold &= va[0] == mark + i && va[LAST_WORD] == ~(mark + i);
+		hold &= va[0] == mark + (uint32_t)i && va[LAST_WORD] == ~va[0];
 		view_end(page + i, va);
 	}
 	return hold;

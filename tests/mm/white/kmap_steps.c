@@ -104,7 +104,7 @@ KTEST(kmap_steps, an_interrupt_anywhere_in_kmap_local_nests_above_and_leaves_not
 		while (hit && !t->nr_failed && ++nth < MAX_NTH) {
 			EXPECT_EQ(t, 0xfeedu,
 				  restart_step_anywhere((const void *)write_and_read,
-							(uint32_t)pages[MINE], 0xfeed, nth, &hit,
+							(uintptr_t)pages[MINE], 0xfeed, nth, &hit,
 							interrupt_local));
 			EXPECT_EQ(t, 0, this_cpu_ptr(&kmap_local_stack)->depth);
 			EXPECT_EQ(t, 0, other.nr_wrong);
@@ -146,7 +146,7 @@ static void interrupt_kmap(struct ktest *t, bool stale)
 			map_and_unmap(pages[MINE]);
 		other.va = kmap(pages[HELD]);
 		EXPECT_EQ(t, MINE,
-			  restart_step_anywhere((const void *)map_and_unmap, (uint32_t)pages[MINE],
+			  restart_step_anywhere((const void *)map_and_unmap, (uintptr_t)pages[MINE],
 						0, nth, &hit, interrupt_shared));
 		EXPECT_EQ(t, 1, count_of(pages[MINE]));
 		EXPECT_EQ(t, hit ? 1 : 2, count_of(pages[HELD]));
@@ -210,7 +210,7 @@ KTEST(kmap_steps, a_slot_that_changes_hands_while_kmap_looks_at_it_is_left_alone
 			was = kmap(pages[MINE]);
 			kunmap(pages[MINE]);
 			va = (uint32_t *)restart_step_anywhere((const void *)kmap_slot,
-							       (uint32_t)pages[MINE], 0, nth, &hit,
+							       (uintptr_t)pages[MINE], 0, nth, &hit,
 							       interrupt_by_taking_the_slot);
 			EXPECT_EQ(t, MINE, *va);
 			EXPECT_EQ(t, 2, count_of(pages[MINE]));

@@ -365,7 +365,7 @@ static unsigned int alloc_interrupted_by(struct ktest *t, struct kmem_cache *c, 
 
 		if (!prepare(c, nr))
 			return MAX_NTH;
-		obj = (void *)restart_step_call(allocators[k].fn, (uint32_t)c, allocators[k].gfp,
+		obj = (void *)restart_step_call(allocators[k].fn, (uintptr_t)c, allocators[k].gfp,
 						nth, &hit, fn);
 		EXPECT_NE(t, NULL, obj);
 		if (obj)
@@ -382,16 +382,16 @@ static unsigned int free_interrupted_by(struct ktest *t, struct kmem_cache *c, b
 					interruption_fn fn, unsigned int nr)
 {
 	for (unsigned int nth = 1; nth < MAX_NTH && !t->nr_failed; nth++) {
-		uint32_t obj;
+		uintptr_t obj;
 		bool hit;
 
 		if (!prepare(c, nr))
 			return MAX_NTH;
-		obj = (uint32_t)objs[--other.nr_held];
+		obj = (uintptr_t)objs[--other.nr_held];
 		if (by_kfree)
 			restart_step_call((const void *)kfree, obj, 0, nth, &hit, fn);
 		else
-			restart_step_call((const void *)kmem_cache_free, (uint32_t)c, obj, nth,
+			restart_step_call((const void *)kmem_cache_free, (uintptr_t)c, obj, nth,
 					  &hit, fn);
 		expect_each_once(t, c);
 		other_gives(other.nr_held);
@@ -437,7 +437,8 @@ KTEST(slab_magazine,
 	struct kmem_cache *c = cache_of(64, 0);
 
 	for (unsigned int k = 0; k < ARRAY_SIZE(allocators); k++)
-		EXPECT_GE(t, c->magazine_limit ? 4 : 1, most_instructions(t, c, false, k));
+		EXPECT_GE(t, c->magazine_limit ? RESTART_LEAST : 1,
+			  most_instructions(t, c, false, k));
 	finish(t, c);
 }
 
@@ -446,6 +447,7 @@ KTEST(slab_magazine, a_free_interrupted_at_any_instruction_neither_loses_nor_dou
 	struct kmem_cache *c = cache_of(64, 0);
 
 	for (unsigned int k = 0; k < 2; k++)
-		EXPECT_GE(t, c->magazine_limit ? 4 : 1, most_instructions(t, c, true, k));
+		EXPECT_GE(t, c->magazine_limit ? RESTART_LEAST : 1,
+			  most_instructions(t, c, true, k));
 	finish(t, c);
 }

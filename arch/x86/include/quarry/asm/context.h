@@ -20,6 +20,8 @@
 #define CONTEXT_IRQ_MASK     0x00ff0000u
 #define CONTEXT_PREEMPT_MASK 0x0000ffffu
 
+#define CONTEXT_EFLAGS_IF 0x200u
+
 DECLARE_PER_CPU(unsigned int, context_word);
 
 /* The whole word: 0 where sleeping is allowed. */
@@ -45,6 +47,15 @@ static inline bool in_interrupt(void)
 static inline bool irqs_disabled(void)
 {
 	return context_read() & CONTEXT_IRQS_OFF;
+}
+
+/* What the CPU itself says, whatever the word says. */
+static inline bool cpu_irqs_enabled(void)
+{
+	unsigned long eflags;
+
+	__asm__ volatile("pushfl; popl %0" : "=r"(eflags));
+	return eflags & CONTEXT_EFLAGS_IF;
 }
 
 /* Switch interrupts off; the result is for irq_restore(). */

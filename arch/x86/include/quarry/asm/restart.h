@@ -10,6 +10,8 @@
 
 struct percpu_stack;
 
+#define RESTART_LEAST 4u /* moments at least at which an interrupt finds a pop or push begun */
+
 /* One inlined pop or push.  EIP in (start, end): begun, not committed. */
 struct restart_sequence {
 	uint32_t start, end;
@@ -32,15 +34,15 @@ extern struct restart_sequence restart_table[], restart_table_end[];
  * Return:  what @fn returned in EAX.
  * Context: thread.
  */
-QAPI uint32_t restart_step_call(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
-				bool *hit, QAPI void (*interruption)(void));
+QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+				 bool *hit, QAPI void (*interruption)(void));
 
 /**
  * restart_step_anywhere - the same with an interruption anywhere in @fn.
  * @nth: counts every instruction before which an interrupt might come: one with interrupts on.
  */
-QAPI uint32_t restart_step_anywhere(const void *fn, uint32_t arg1, uint32_t arg2, unsigned int nth,
-				    bool *hit, QAPI void (*interruption)(void));
+QAPI uintptr_t restart_step_anywhere(const void *fn, uintptr_t arg1, uintptr_t arg2,
+				     unsigned int nth, bool *hit, QAPI void (*interruption)(void));
 
 /**
  * restart_step_pop, restart_step_push - pop or push with an interruption in the middle.

@@ -11,8 +11,8 @@
 #include <quarry/pgtable.h>
 #include <quarry/vmalloc.h>
 
-#include "../../arch/x86/io.h"
-#include "../../arch/x86/x86.h"
+#include "../../../arch/x86/io.h"
+#include "../../../arch/x86/x86.h"
 
 #define VECTOR (LAPIC_VECTOR_FIRST + 3)
 #define HIGHER (LAPIC_VECTOR_END - 1)

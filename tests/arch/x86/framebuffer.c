@@ -15,8 +15,8 @@
 #include <quarry/sizes.h>
 #include <quarry/string.h>
 
-#include "../../arch/x86/font.h"
-#include "../mm/helpers.h"
+#include "../../../arch/x86/font.h"
+#include "../../mm/helpers.h"
 
 #define COLS   10u
 #define ROWS   3u

@@ -14,8 +14,8 @@
 #include <quarry/highmem.h>
 #include <quarry/ktest.h>
 
-#include "../../arch/x86/io.h"
-#include "../../arch/x86/x86.h"
+#include "../../../arch/x86/io.h"
+#include "../../../arch/x86/x86.h"
 
 #define PIC1_MASK   0x21
 #define PIT_DATA0   0x40

@@ -13,8 +13,8 @@
 #include <quarry/string.h>
 #include <quarry/vmalloc.h>
 
-#include "../../arch/x86/io.h"
-#include "../mm/helpers.h"
+#include "../../../arch/x86/io.h"
+#include "../../mm/helpers.h"
 
 #define SCREEN_PA     0xb8000u
 #define PORT_GRAPHICS 0x3ce /* an index; the register is the next port */

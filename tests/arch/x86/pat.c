@@ -15,9 +15,9 @@
 #include <quarry/pgtable.h>
 #include <quarry/vmalloc.h>
 
-#include "../../arch/x86/font.h"
-#include "../../arch/x86/io.h"
-#include "../mm/helpers.h"
+#include "../../../arch/x86/font.h"
+#include "../../../arch/x86/io.h"
+#include "../../mm/helpers.h"
 
 #define DEVICE      0xFEE00000ull
 #define AFTER_RESET 0x0007040600070406ull
@@ -43,6 +43,19 @@ static uint32_t type_of(uintptr_t va)
 	choice = (raw & PTE_PWT ? 1 : 0) | (raw & PTE_PCD ? 2 : 0) |
 		 (raw & (w.level ? PAT_LARGE : PAT_BIT) ? 4 : 0);
 	return w.present ? (uint32_t)(types() >> choice * BITS_A_TYPE) & TYPE_MASK : ~0u;
+}
+
+KTEST(pte, write_combining_is_remembered_where_the_cpu_has_it_and_else_uncached)
+{
+	uint32_t cache = PROT_UNCACHED | PROT_WRITE_COMBINE;
+	uint32_t want = pte_supported & PTE_PWT ? PROT_WRITE_COMBINE : PROT_UNCACHED;
+
+	for (unsigned int level = 0; level < PT_LEVELS; level++) {
+		pte_t pte = pte_make(0x12400, PROT_WRITE | PROT_WRITE_COMBINE, level);
+
+		EXPECT_EQ(t, want, pte_prot(pte) & cache);
+		EXPECT_EQ(t, PROT_UNCACHED, pte_prot(pte_make(0x12400, cache, level)) & cache);
+	}
 }
 
 KTEST(memory_type, ioremap_wc_is_write_combining_or_where_there_is_no_pat_uncached)

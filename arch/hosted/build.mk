@@ -1,0 +1,4 @@
+# Our half of the hosted port, and libc's.  Two files are the x86 port's: they know no machine.
+hosted-src := $(addprefix arch/hosted/,start.c loader.c boot_tables.c tlb.c fault.c cpu.c image.c \
+	console.c backtrace.c) arch/x86/e820.c arch/x86/early_ioremap.c
+hosted-host-src := $(addprefix arch/hosted/,host_main.c host_mem.c)

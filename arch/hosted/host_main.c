@@ -1,0 +1,148 @@
+/*
+ * host_main.c - the half of the hosted kernel that is a program: its arguments, files and streams.
+ *
+ * usage: PROGRAM [-m SIZE] [-i FILE]... [WORD]...
+ *
+ * -m: RAM, 64M or 2G, or a number of MiB; -i: a boot module; the words are the kernel's command
+ * line.  The console is the standard streams.  The exit status is 0 when every test passed or the
+ * monitor was left, 1 when tests failed, 18 after a panic, 2 when the machine could not be made.
+ */
+#include "host_ops.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define DEFAULT_MIB 64
+#define MODULES_MAX 16
+#define CMDLINE_MAX 1024
+
+/*
+ * The faults that sanitizers would report are how the window works.  The process does not end by
+ * returning from main(), so what it still holds is no leak.
+ */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1:detect_leaks=0";
+}
+
+void host_write(const char *text, unsigned long n)
+{
+	while (n) {
+		ssize_t done = write(STDOUT_FILENO, text, n);
+
+		if (done < 0 && errno != EINTR)
+			abort();
+		if (done > 0) {
+			text += done;
+			n -= (unsigned long)done;
+		}
+	}
+}
+
+int host_getc(void)
+{
+	unsigned char c;
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, &c, 1)) < 0 && errno == EINTR)
+		;
+	return n == 1 ? c : -1;
+}
+
+/* exit(), not _exit(): coverage is written by then. */
+void host_exit(int status)
+{
+	exit(status);
+}
+
+static void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "hosted: %s: %s\n", what, why);
+	exit(2);
+}
+
+static void read_module(struct host_module *m, const char *path)
+{
+	FILE *f = fopen(path, "rb");
+	const char *slash = strrchr(path, '/');
+	char *data;
+	long size = -1;
+
+	if (f && !fseek(f, 0, SEEK_END))
+		size = ftell(f);
+	if (size < 0 || fseek(f, 0, SEEK_SET))
+		fail(path, strerror(errno));
+	data = malloc((size_t)size + 1);
+	if (!data || fread(data, 1, (size_t)size, f) != (size_t)size)
+		fail(path, "cannot be read");
+	fclose(f);
+	*m = (struct host_module){ slash ? slash + 1 : path, data, (unsigned long)size };
+}
+
+static unsigned long parse_mib(const char *text)
+{
+	char *end;
+	unsigned long mib = strtoul(text, &end, 0);
+
+	if (*end == 'G')
+		mib <<= 10;
+	if (!mib || (*end && strcmp(end, "G") && strcmp(end, "M")))
+		fail(text, "is no size of RAM");
+	return mib;
+}
+
+static struct termios cooked;
+
+static void restore_terminal(void)
+{
+	tcsetattr(STDIN_FILENO, TCSANOW, &cooked);
+}
+
+/* The monitor edits and echoes its line by itself. */
+static void open_terminal(void)
+{
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &cooked))
+		return;
+	raw = cooked;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	atexit(restore_terminal);
+}
+
+static void add_word(char *cmdline, const char *word)
+{
+	size_t used = strlen(cmdline), room = CMDLINE_MAX - used;
+
+	if (snprintf(cmdline + used, room, "%s%s", used ? " " : "", word) >= (int)room)
+		fail(word, "the command line is too long");
+}
+
+int main(int argc, char **argv)
+{
+	static struct host_module modules[MODULES_MAX];
+	static char cmdline[CMDLINE_MAX];
+	struct host_boot boot = { .cmdline = cmdline, .modules = modules };
+	unsigned long mib = DEFAULT_MIB;
+	int option;
+
+	while ((option = getopt(argc, argv, "m:i:")) != -1) {
+		if (option == 'm')
+			mib = parse_mib(optarg);
+		else if (option == 'i' && boot.nr_modules < MODULES_MAX)
+			read_module(&modules[boot.nr_modules++], optarg);
+		else
+			fail(argv[0], "usage: [-m SIZE] [-i MODULE]... [WORD]...");
+	}
+	for (; optind < argc; optind++)
+		add_word(cmdline, argv[optind]);
+	open_terminal();
+	boot.ram_size = (unsigned long long)mib << 20;
+	hosted_start(&boot);
+}

@@ -1,0 +1,105 @@
+/*
+ * host_mem.c - physical memory and the window on it, as the process has them.
+ *
+ * IDEA.  Physical memory is a file without a name (memfd), sparse and as large as the physical
+ * address space, so that any memory map can be booted.  The kernel's addresses are a reserved range
+ * of the process in which nothing may be touched; a translation is a mapping of a piece of the file
+ * over a piece of the range, and forgetting it is the reservation put back.
+ *
+ * STATE.  ram_fd.
+ *
+ * CONTEXT.  Any, the handler of a fault included: mmap() is all it does.
+ */
+#define _GNU_SOURCE
+#include "host_ops.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define ERROR_WRITE 2 /* bit of the page-fault error code: it was a write */
+
+#if defined(__x86_64__)
+#define REG_PC REG_RIP
+#define REG_FP REG_RBP
+#else
+#define REG_PC REG_EIP
+#define REG_FP REG_EBP
+#endif
+
+static int ram_fd = -1;
+
+static void *map_or_die(void *at, unsigned long size, int prot, int flags, int fd, const char *what)
+{
+	void *p = mmap(at, size, prot, flags, fd, 0);
+
+	if (p == MAP_FAILED || (at && p != at)) {
+		fprintf(stderr, "hosted: cannot map %s (%lu KiB at %p): %s\n", what, size >> 10, at,
+			p == MAP_FAILED ? strerror(errno) : "the range is in use");
+		exit(2);
+	}
+	return p;
+}
+
+void *host_memory_init(unsigned long long ram_size, unsigned long bus_size, unsigned long window,
+		       unsigned long window_size)
+{
+	ram_fd = memfd_create("quarry-ram", MFD_CLOEXEC);
+	if (ram_fd < 0 || ftruncate(ram_fd, (off_t)ram_size)) {
+		perror("hosted: memfd");
+		exit(2);
+	}
+	map_or_die((void *)window, window_size, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+		   "the window");
+	return map_or_die(NULL, bus_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+			  ram_fd, "physical memory");
+}
+
+int host_map(unsigned long va, unsigned long size, unsigned long long pa, int may_write)
+{
+	int prot = PROT_READ | (may_write ? PROT_WRITE : 0);
+
+	return mmap((void *)va, size, prot, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, ram_fd,
+		    (off_t)pa) == MAP_FAILED ?
+		       -1 :
+		       0;
+}
+
+void host_unmap(unsigned long va, unsigned long size)
+{
+	if (mmap((void *)va, size, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		abort();
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	struct host_fault fault = {
+		.va = (unsigned long)info->si_addr,
+		.pc = (unsigned long)regs[REG_PC],
+		.fp = (unsigned long)regs[REG_FP],
+		.is_write = (regs[REG_ERR] & ERROR_WRITE) != 0,
+	};
+	int saved_errno = errno;
+
+	(void)signal;
+	hosted_fault(&fault);
+	regs[REG_PC] = (greg_t)fault.pc;
+	errno = saved_errno;
+}
+
+/* SA_NODEFER: a report may fault itself. */
+void host_catch_faults(void)
+{
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
+		abort();
+}

@@ -1,0 +1,44 @@
+/*
+ * Layer: port
+ * restart.h - a test's view of pop and push: have an interrupt come when you like.
+ *
+ * With interrupts off during a pop or push there is one moment at which one can come: before it.
+ */
+#ifndef QUARRY_ASM_RESTART_H
+#define QUARRY_ASM_RESTART_H
+
+#include <quarry/compiler.h>
+#include <quarry/types.h>
+
+struct percpu_stack;
+
+#define RESTART_LEAST 1u /* moments at least at which an interrupt can come */
+
+/**
+ * restart_step_call - call a function with an interrupt before it.
+ * @fn:   QAPI function of two arguments, or fewer.
+ * @arg1: its first argument.
+ * @arg2: its second argument.
+ * @nth:  @interruption is called if this is 1.
+ * @hit:  set to whether @interruption was called.
+ * @interruption: what the interruption does; it runs in interrupt context.
+ *
+ * Return:  what @fn returned.
+ * Context: thread.
+ */
+QAPI uintptr_t restart_step_call(const void *fn, uintptr_t arg1, uintptr_t arg2, unsigned int nth,
+				 bool *hit, QAPI void (*interruption)(void));
+
+/**
+ * restart_step_pop, restart_step_push - pop or push with an interrupt before it.
+ * @nth: as for restart_step_call(), like @hit and @interruption.
+ *
+ * Return:  what pop or push returned.
+ * Context: thread.
+ */
+QAPI void *restart_step_pop(struct percpu_stack *s, unsigned int nth, bool *hit,
+			    QAPI void (*interruption)(void));
+QAPI bool restart_step_push(struct percpu_stack *s, void *obj, unsigned int nth, bool *hit,
+			    QAPI void (*interruption)(void));
+
+#endif

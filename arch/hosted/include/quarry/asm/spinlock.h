@@ -1,0 +1,44 @@
+/*
+ * Layer: port
+ * spinlock.h - the lock word of <quarry/spinlock.h>: who holds it.
+ *
+ * A CPU that takes a lock which it holds already would wait for ever: here it traps.
+ */
+#ifndef QUARRY_ASM_SPINLOCK_H
+#define QUARRY_ASM_SPINLOCK_H
+
+#include <quarry/asm/percpu.h>
+#include <quarry/types.h>
+
+typedef struct {
+	unsigned int holder; /* its CPU's number plus 1; 0: free */
+} arch_spinlock_t;
+
+#define ARCH_SPINLOCK_INIT \
+	{                  \
+		0          \
+	}
+
+static inline void arch_spin_lock(arch_spinlock_t *l)
+{
+	unsigned int free = 0, me = smp_cpu_id() + 1;
+
+	while (!__atomic_compare_exchange_n(&l->holder, &free, me, false, __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
+		if (free == me)
+			__builtin_trap();
+		free = 0;
+	}
+}
+
+static inline void arch_spin_unlock(arch_spinlock_t *l)
+{
+	__atomic_store_n(&l->holder, 0, __ATOMIC_RELEASE);
+}
+
+static inline bool arch_spin_is_locked(const arch_spinlock_t *l)
+{
+	return __atomic_load_n(&l->holder, __ATOMIC_RELAXED) != 0;
+}
+
+#endif
