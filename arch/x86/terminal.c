@@ -56,7 +56,9 @@ static void character(struct terminal *term, char c)
 
 	if (term->col == term->cols)
 		newline(term);
-	col = READ_ONCE(term->col) % term->cols; /* T1, whoever breaks in here */
+	col = READ_ONCE(term->col);
+	if (col >= term->cols) /* T1, whoever breaks in here */
+		col = 0;
 	term->text[READ_ONCE(term->row) * term->cols + col] = (uint8_t)c;
 	WRITE_ONCE(term->col, col + 1);
 }

@@ -14,7 +14,7 @@
  *
  * Memory below 1 MiB is left alone: the kernel, too, knows owners of parts of it.
  *
- * STATE.  The list of what was allocated; the buffer for the map.
+ * STATE.  The list of what was allocated; the claimed place; the buffer for the map.
  *
  * INVARIANTS
  *   A1  every page allocated is on the list, until app_give_back();
@@ -35,7 +35,7 @@
 #include <quarry/string.h>
 
 #define ROOM_FLOOR   ELF_LOAD_MIN
-#define ROOM_CEILING 0x100000000ull
+#define ROOM_CEILING 0xfffff000ull /* the end of what lies below is a 32-bit number, too */
 
 /* Allocations: a dozen, the modules, and the pieces of the kernel's place. */
 #define PAGES_MAX 256u
@@ -52,6 +52,9 @@ struct pages {
 
 static struct pages taken[PAGES_MAX];
 static unsigned int nr_taken;
+
+/* Claimed.  Firmware may free some of its pages there: they are no room for anything. */
+static uint64_t place_start = ROOM_CEILING, place_end = ROOM_CEILING;
 
 static uint8_t *map_buffer;
 static size_t map_room; /* bytes at map_buffer */
@@ -126,7 +129,8 @@ EFI_STATUS pages_alloc(const char *what, EFI_MEMORY_TYPE type, size_t size, void
 
 	if (EFI_ERROR(get_map(&map, &key)))
 		return EFI_OUT_OF_RESOURCES;
-	if (!efi_map_find_room(&map, room, ROOM_FLOOR, ROOM_CEILING, &start) ||
+	if (!efi_map_find_room_beside(&map, room, ROOM_FLOOR, ROOM_CEILING, place_start, place_end,
+				      &start) ||
 	    EFI_ERROR(take(type, start, room / PAGE_SIZE))) {
 		fail(EFI_OUT_OF_RESOURCES, "%s: no room for %llu bytes below 4 GiB", what,
 		     (unsigned long long)size);
@@ -155,6 +159,8 @@ EFI_STATUS pages_claim(uint32_t start, uint32_t end, bool *is_ours)
 	EFI_STATUS status;
 	UINTN key;
 
+	place_start = start;
+	place_end = end;
 	status = get_map(&map, &key);
 	if (!EFI_ERROR(status))
 		status = check_place(&map, start, end);

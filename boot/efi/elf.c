@@ -137,7 +137,7 @@ static enum elf_result read_segments(struct elf_image *img, const struct elf_hea
 		struct elf_phdr p;
 
 		memcpy(&p, file + h->phoff + (size_t)i * h->phentsize, sizeof(p));
-		if (p.type != PT_LOAD || !p.memsz)
+		if (p.type != PT_LOAD || !(p.memsz | p.filesz))
 			continue;
 		img->culprit = i;
 		result = add_segment(img, &p, size);

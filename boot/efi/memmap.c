@@ -184,6 +184,14 @@ QAPI bool efi_map_find_room(const struct efi_map *map, uint64_t size, uint64_t f
 	return found;
 }
 
+QAPI bool efi_map_find_room_beside(const struct efi_map *map, uint64_t size, uint64_t floor,
+				   uint64_t ceiling, uint64_t place_start, uint64_t place_end,
+				   uint64_t *start)
+{
+	return efi_map_find_room(map, size, place_end, ceiling, start) ||
+	       efi_map_find_room(map, size, floor, place_start, start);
+}
+
 /* Put @r into the @nr sorted regions at @out, behind those that do not start after it. */
 static void insert_sorted(struct mem_region *out, unsigned int nr, const struct mem_region *r)
 {

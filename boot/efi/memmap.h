@@ -89,6 +89,14 @@ QAPI bool efi_map_find_room(const struct efi_map *map, uint64_t size, uint64_t f
 			    uint64_t ceiling, uint64_t *start);
 
 /**
+ * efi_map_find_room_beside - the same, but outside of [@place_start, @place_end), whatever is free
+ * there; an empty place, at @ceiling, is none.
+ */
+QAPI bool efi_map_find_room_beside(const struct efi_map *map, uint64_t size, uint64_t floor,
+				   uint64_t ceiling, uint64_t place_start, uint64_t place_end,
+				   uint64_t *start);
+
+/**
  * efi_map_regions - the map for the kernel: sorted by address, neighbours of one type merged.
  * @cap: regions that fit at @out; efi_map_nr() always suffice.
  *

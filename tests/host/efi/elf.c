@@ -225,6 +225,7 @@ KTEST(efi_elf, a_segment_that_is_not_in_the_file_is_refused)
 KTEST(efi_elf, a_segment_larger_in_the_file_than_in_memory_is_refused)
 {
 	EXPECT_EQ(t, ELF_SEGMENT_SHRINKS, parse_with(0, P_MEMSZ, DATA_SIZE - 1));
+	EXPECT_EQ(t, ELF_SEGMENT_SHRINKS, parse_with(1, P_MEMSZ, 0));
 	EXPECT_EQ(t, ELF_OK, parse_with(0, P_MEMSZ, DATA_SIZE));
 }
 
@@ -277,9 +278,14 @@ KTEST(efi_elf, an_entry_that_no_byte_of_the_file_is_loaded_to_is_refused)
 
 KTEST(efi_elf, segments_that_are_not_loaded_or_are_empty_do_not_count)
 {
+	uint8_t *f;
+
 	EXPECT_EQ(t, ELF_OK, parse_with(1, P_TYPE, 4));
 	EXPECT_EQ(t, 2, img.nr_segments);
-	EXPECT_EQ(t, ELF_OK, parse_with(1, P_MEMSZ, 0));
+	f = good();
+	put32(f + PHDR(1) + P_MEMSZ, 0);
+	put32(f + PHDR(1) + P_FILESZ, 0);
+	EXPECT_EQ(t, ELF_OK, parse(f));
 	EXPECT_EQ(t, 2, img.nr_segments);
 }
 

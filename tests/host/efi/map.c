@@ -166,6 +166,25 @@ KTEST(efi_map, room_is_the_highest_free_place_within_bounds)
 	EXPECT_FALSE(t, efi_map_find_room(&map, 0x607000, 0x100000, 0x100000000, &at));
 }
 
+KTEST(efi_map, room_beside_a_place_is_not_in_it_although_parts_of_it_are_free)
+{
+	uint64_t at;
+
+	clear();
+	add(EFI_TYPE_FREE, 0x100000, 0x10, WB);
+	EXPECT_TRUE(t, efi_map_find_room_beside(&map, 2 * PAGE, 0x100000, 0x200000, 0x200000,
+						0x200000, &at));
+	EXPECT_EQ(t, 0x10E000, at);
+	EXPECT_TRUE(t, efi_map_find_room_beside(&map, 2 * PAGE, 0x100000, 0x200000, 0x104000,
+						0x10E000, &at));
+	EXPECT_EQ(t, 0x10E000, at);
+	EXPECT_TRUE(t, efi_map_find_room_beside(&map, 3 * PAGE, 0x100000, 0x200000, 0x104000,
+						0x10E000, &at));
+	EXPECT_EQ(t, 0x101000, at);
+	EXPECT_FALSE(t, efi_map_find_room_beside(&map, 5 * PAGE, 0x100000, 0x200000, 0x104000,
+						 0x10E000, &at));
+}
+
 KTEST(efi_map, room_is_in_free_memory_only_and_not_below_the_floor)
 {
 	uint64_t at;
