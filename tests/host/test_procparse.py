@@ -8,29 +8,23 @@ printed.  What is read must agree with what the monitor says in its own words (l
 reports with each other.
 """
 
-import importlib.util
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import run_qemu  # noqa: E402
+
 REPORTS = ("meminfo", "zoneinfo", "buddyinfo", "pagetypeinfo", "slabinfo")
 PAGE_KIB = 4
 NR_ORDERS = 11
-
-
 OBJECTS = {"kmalloc-256": 23, "kmalloc-2048": 5}     # made by hand
-
-
-def load_run_qemu():
-    spec = importlib.util.spec_from_file_location("run_qemu", ROOT / "tools/run_qemu.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # ---- strict parsers -----------------------------------------------------------------------------
@@ -243,7 +237,6 @@ def test_the_parser_of_slabinfo_refuses_what_linux_does_not_print(change):
 @pytest.fixture(scope="module")
 def said():
     """{command: its output}, all of one quiet moment of a machine with all three zones."""
-    run_qemu = load_run_qemu()
     machine = run_qemu.Machine(kernel=str(run_qemu.BUILD / "x86-gcc/quarry.elf"), mem="1G",
                                name="procparse")
     with run_qemu.Console(machine) as console:
