@@ -278,7 +278,7 @@ KTEST(slab, objects_of_each_large_size_are_their_owners_to_the_last_byte)
 KTEST(slab, objects_have_each_alignment_that_was_asked_for)
 {
 	for (size_t align = 1; align <= SLAB_ALIGN_MAX && !t->nr_failed; align *= 2) {
-		unsigned int nr = align < PAGE_SIZE ? 100 : 4;
+		unsigned int nr = align < PAGE_SIZE ? 100 : 3;
 
 		try_objects(t, cache_of(1, align, 0), max(align, (size_t)SLAB_MIN_ALIGN), nr);
 		try_objects(t, cache_of(100, align, 0), max(align, (size_t)SLAB_MIN_ALIGN), nr);

@@ -247,6 +247,7 @@ def run_driver(kernel, monkeypatch, capsys, behaviours, keys=None):
 
     monkeypatch.setattr(qtest, "host_programs", lambda: [])
     monkeypatch.setattr(qtest, "pytest_files", lambda: [])
+    monkeypatch.setattr(qtest, "hosted_jobs", lambda long: [])
     config = Config()
     config.kernel = kernel
     went_well = qtest.run_all(config, Args())
