@@ -91,7 +91,7 @@ Verbs
   make run        boot under QEMU and leave you at the serial monitor; when standard input is not
                   a terminal, its lines are typed at the prompts, then poweroff
   make hosted     the same kernel as a process, under the address and undefined sanitizers
-  make test       host tests and the boot rows of tests/tests.cfg (6 minutes at most on 2 cores)
+  make test       host tests and the boot rows of tests/tests.cfg (some 10 minutes on 2 cores)
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
