@@ -90,6 +90,11 @@ EFI_STATUS memory_init(void) __must_check;
 EFI_STATUS pages_alloc(const char *what, EFI_MEMORY_TYPE type, size_t size, void **at) __must_check;
 
 /**
+ * pages_free - give back what pages_alloc() returned at @at.
+ */
+void pages_free(const void *at);
+
+/**
  * pages_claim - make sure that [@start, @end) is free once boot services have ended.
  *
  * What of it is free now is allocated, so that nothing else comes to lie there.
@@ -104,8 +109,9 @@ void app_give_back(void);
 
 /* What the kernel is entered with. */
 struct launch {
-	void *image;            /* end - start bytes: at start already, or elsewhere */
-	uint32_t start, end;    /* where they belong */
+	void *image;            /* file_end - start bytes: at start already, or elsewhere */
+	uint32_t start, end;    /* where the kernel belongs */
+	uint32_t file_end;      /* all from here to the end is zero */
 	uint32_t entry;         /* physical */
 	struct mb2_writer info; /* without the maps and the end */
 };
@@ -128,7 +134,8 @@ void add_firmware_tables(struct mb2_writer *info);
 
 /* The head of the page that handoff() runs in: filled in by launch_kernel(). */
 struct handoff {
-	uint32_t from, to, nr_words;
+	uint32_t from, to;
+	uint32_t nr_words, nr_zeros; /* words, one kind behind the other */
 	uint32_t entry, info;
 };
 

@@ -12,12 +12,15 @@
  *	                 code in a page of our own, because the loader and its stack may lie at
  *	                 the kernel's place themselves
  *
+ * Only the bytes of the kernel's file are laid out; the zeros behind them, as much again in a
+ * kernel with large tables, are written last: firmware may leave little room for a second copy.
+ *
  * Memory below 1 MiB is left alone: the kernel, too, knows owners of parts of it.
  *
  * STATE.  The list of what was allocated; the claimed place; the buffer for the map.
  *
  * INVARIANTS
- *   A1  every page allocated is on the list, until app_give_back();
+ *   A1  every page allocated is on the list, until pages_free() or app_give_back();
  *   A2  no allocation made after pages_claim() overlaps the claimed range;
  *   A3  between the last memory map and ExitBootServices() nothing is allocated.
  *
@@ -108,13 +111,27 @@ static EFI_STATUS take(EFI_MEMORY_TYPE type, EFI_PHYSICAL_ADDRESS start, UINTN n
 	return status;
 }
 
+/* Free the @i-th of the list; the last takes its place. */
+static void give_back(unsigned int i)
+{
+	app.boot->FreePages(taken[i].start, taken[i].nr);
+	taken[i] = taken[--nr_taken];
+}
+
+void pages_free(const void *at)
+{
+	for (unsigned int i = 0; i < nr_taken; i++) {
+		if (taken[i].start == (UINTN)at) {
+			give_back(i);
+			return;
+		}
+	}
+}
+
 void app_give_back(void)
 {
-	while (nr_taken) {
-		const struct pages *p = &taken[--nr_taken];
-
-		app.boot->FreePages(p->start, p->nr);
-	}
+	while (nr_taken)
+		give_back(nr_taken - 1);
 	if (map_buffer)
 		app.boot->FreePool(map_buffer);
 	map_buffer = NULL;
@@ -235,15 +252,14 @@ static QAPI int leave(struct leave_ops *ops)
 
 static void fill_page(struct handoff *page, const struct launch *launch)
 {
-	size_t size = launch->end - launch->start;
+	uint32_t nr_words = (launch->file_end - launch->start) / (uint32_t)sizeof(uint32_t);
+	uint32_t nr_zeros = (launch->end - launch->file_end) / (uint32_t)sizeof(uint32_t);
 
-	/* Already there? */
-	if ((UINTN)launch->image == launch->start)
-		size = 0;
 	memcpy(page, handoff_page, (size_t)(handoff_page_end - handoff_page));
 	*page = (struct handoff){ .from = (uint32_t)(UINTN)launch->image,
 				  .to = launch->start,
-				  .nr_words = (uint32_t)(size / sizeof(uint32_t)),
+				  .nr_words = nr_words,
+				  .nr_zeros = nr_zeros,
 				  .entry = launch->entry,
 				  .info = (uint32_t)(UINTN)launch->info.bytes };
 }

@@ -14,7 +14,9 @@
  *   E2  ELF_LOAD_MIN <= pa, and pa + mem_size < 2^32: no address below wraps;
  *   E3  no two segments share a byte of memory;
  *   E4  end - start <= ELF_IMAGE_MAX, and both are page-aligned;
- *   E5  the entry lies in a segment, among the bytes that come from the file.
+ *   E5  the entry lies in a segment, among the bytes that come from the file;
+ *   E6  start < file_end <= end, file_end - start is a multiple of 4, and no byte of the file
+ *       belongs at file_end or behind.
  *
  * CONTEXT.  Any: no state, no output, no firmware.  Also compiled and tested as a process.
  *
@@ -28,6 +30,7 @@
 #include <quarry/string.h>
 
 #define PAGE          4096u
+#define WORD          4u
 #define SPACE_END     0x100000000ull
 #define ELFCLASS32    1
 #define ELFDATA2LSB   1
@@ -118,6 +121,8 @@ static enum elf_result add_segment(struct elf_image *img, const struct elf_phdr 
 		(struct elf_segment){ p->offset, p->filesz, p->paddr, p->memsz };
 	img->start = min(img->start, ALIGN_DOWN(p->paddr, PAGE));
 	img->end = max(img->end, ALIGN_UP(p->paddr + p->memsz, PAGE));
+	if (p->filesz)
+		img->file_end = max(img->file_end, ALIGN_UP(p->paddr + p->filesz, WORD));
 	return img->end - img->start > ELF_IMAGE_MAX ? ELF_IMAGE_TOO_LARGE : ELF_OK;
 }
 
@@ -176,11 +181,12 @@ QAPI void elf_place(const struct elf_image *img, const void *file, void *to)
 	const uint8_t *from = file;
 	uint8_t *at = to;
 
-	memset(at, 0, img->end - img->start);
+	memset(at, 0, img->file_end - img->start);
 	for (unsigned int i = 0; i < img->nr_segments; i++) {
 		const struct elf_segment *s = &img->segment[i];
 
-		memcpy(at + (s->pa - img->start), from + s->offset, s->file_size);
+		if (s->file_size) /* without, it may lie behind what there is room for */
+			memcpy(at + (s->pa - img->start), from + s->offset, s->file_size);
 	}
 }
 

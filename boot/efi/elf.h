@@ -50,6 +50,7 @@ struct elf_segment {
 
 struct elf_image {
 	uint32_t start, end; /* of whole pages: every segment lies in [start, end) */
+	uint32_t file_end;   /* word-aligned: behind it all is zero */
 	uint32_t entry;      /* physical */
 	struct elf_segment segment[ELF_SEGMENTS_MAX];
 	unsigned int nr_segments;
@@ -63,9 +64,10 @@ struct elf_image {
 QAPI enum elf_result elf_parse(struct elf_image *img, const void *file, size_t size) __must_check;
 
 /**
- * elf_place - lay the image of an ELF_OK file out at @to, img->end - img->start bytes.
+ * elf_place - lay out at @to what comes from an ELF_OK file: img->file_end - img->start bytes.
  *
- * Every byte of these is written: what no segment has is zero.
+ * Every byte of these is written: what no segment has is zero.  So is the rest of the image, up to
+ * img->end, which is the caller's to clear.
  */
 QAPI void elf_place(const struct elf_image *img, const void *file, void *to);
 

@@ -9,12 +9,13 @@
 ;	64-bit, paging      lgdt, far return to SEL_CODE            handoff, elf64
 ;	32-bit, paging      the same                                handoff, elf32
 ;	compatibility mode or protected mode, paging: CR0.PG = 0    .enter on the page
-;	protected mode, no paging: EFER, CR4 cleared; copy; jump
+;	protected mode, no paging: EFER, CR4 cleared; copy; clear; jump
 ;
 ; The page is mapped at its own address (UEFI: boot services memory is identity-mapped), and was
 ; allocated as loader code, which firmware does not make non-executable.
 ;
-; STATE.  The head of the page is struct handoff (efi_app.h): what to copy, where to jump.
+; STATE.  The head of the page is struct handoff (efi_app.h): what to copy and how many zeros behind
+; it, where to jump.  An image that is at its place already is copied onto itself.
 ;
 ; SOURCES.  Intel SDM vol. 3, section 9.8.5.4 (leaving IA-32e mode); UEFI Specification 2.10,
 ; section 2.3; Multiboot2 Specification 2.0, section 3.5 (machine state).
@@ -40,9 +41,10 @@ MB2_LOADER_MAGIC equ 0x36d76289
 COPY_FROM	equ 0
 COPY_TO		equ 4
 COPY_WORDS	equ 8
-ENTRY		equ 12
-INFO		equ 16
-HEAD_SIZE	equ 20
+ZERO_WORDS	equ 12
+ENTRY		equ 16
+INFO		equ 20
+HEAD_SIZE	equ 24
 
 %define ON_PAGE(label) (label - handoff_page)
 
@@ -141,6 +143,9 @@ enter:
 	mov edi, [ebp + COPY_TO]
 	mov ecx, [ebp + COPY_WORDS]
 	rep movsd
+	mov ecx, [ebp + ZERO_WORDS]
+	xor eax, eax
+	rep stosd			; behind what was copied: EDI stands there
 	mov eax, MB2_LOADER_MAGIC
 	mov ebx, [ebp + INFO]
 	jmp [ebp + ENTRY]

@@ -89,7 +89,7 @@ static EFI_STATUS find_place(const struct elf_image *elf, void **image)
 	*image = (void *)(UINTN)elf->start;
 	if (is_ours)
 		return EFI_SUCCESS;
-	return pages_alloc(config.kernel, EfiLoaderData, elf->end - elf->start, image);
+	return pages_alloc(config.kernel, EfiLoaderData, elf->file_end - elf->start, image);
 }
 
 static EFI_STATUS load_kernel(struct launch *launch)
@@ -105,8 +105,10 @@ static EFI_STATUS load_kernel(struct launch *launch)
 	if (EFI_ERROR(status))
 		return status;
 	elf_place(&elf, file.bytes, launch->image);
+	pages_free(file.bytes); /* room for modules, where there is little */
 	launch->start = elf.start;
 	launch->end = elf.end;
+	launch->file_end = elf.file_end;
 	launch->entry = elf.entry;
 	return EFI_SUCCESS;
 }

@@ -118,7 +118,7 @@ def defects(shop):
         (with_kernel(shop.kernel(0xE0000000)), {},
          r"no room for the kernel at 0xe0000000-0x\w+: 0xe0000000-0x\w+ is .+"),
         # What does not fit elsewhere until it can be moved.
-        (with_kernel(shop.patched(1, MEMSZ, 0x3800000, 0x3000000)), {},
+        (with_kernel(shop.patched(1, PADDR, 0x6600000, 0x3000000)), {},
          r"/boot/k\.elf: no room for \d+ bytes below 4 GiB"),
         # Twice: what the first of them took, the second finds free again.
         *[({"quarry.cfg": CONFIG + b"module=/boot/m x\n", "k.elf": kernel}, {},

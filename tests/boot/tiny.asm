@@ -16,6 +16,7 @@ CR0_PE		equ 1 << 0
 CR0_PG		equ 1 << 31
 PATTERN_WORDS	equ 0x20000		; 512 KiB
 EFLAGS_IF	equ 1 << 9
+TAIL		equ 0x5a
 
 section .text
 
@@ -49,7 +50,7 @@ _start:
 	mov eax, cr4
 	test eax, eax
 	jnz wrong
-	mov bp, 'd'			; the image, to its last word
+	mov bp, 'd'			; the image, to its last byte
 	mov esi, pattern
 	xor ecx, ecx
 .word:
@@ -59,11 +60,14 @@ _start:
 	inc ecx
 	cmp ecx, PATTERN_WORDS
 	jne .word
+	cmp byte [esi], TAIL
+	jne wrong
 	mov bp, 'z'			; and zero where the file has nothing
-	mov edi, zeros
-	mov ecx, (zeros_end - zeros) / 4
+	lea edi, [esi + 1]
+	mov ecx, zeros_end
+	sub ecx, edi
 	xor eax, eax
-	repe scasd
+	repe scasb
 	jne wrong
 	mov esi, fine
 	call print
@@ -102,9 +106,10 @@ pattern:
 	dd word
 %assign word word + 1
 %endrep
+		db TAIL			; what comes from the file ends within a word
 
 section .bss align=4096
-zeros:	resb 0x180000
+	resb 0x180000
 zeros_end:
 	resb 4096
 stack_top:

@@ -15,14 +15,14 @@ unsigned long elf_place_file(const char *file, unsigned long file_size, char *im
 	struct elf_image img;
 	enum elf_result result = elf_parse(&img, file, file_size);
 
-	if (!result && img.end - img.start > image_size)
+	if (!result && img.file_end - img.start > image_size)
 		result = ELF_IMAGE_TOO_LARGE;
 	if (result) {
 		snprintf(line, line_size, "refused: %s\n", elf_result_text(result));
 		return 0;
 	}
-	snprintf(line, line_size, "%x %x %x\n", img.start, img.end, img.entry);
+	snprintf(line, line_size, "%x %x %x %x\n", img.start, img.file_end, img.end, img.entry);
 	memset(image, RUBBISH, image_size);
 	elf_place(&img, file, image);
-	return img.end - img.start;
+	return img.file_end - img.start;
 }

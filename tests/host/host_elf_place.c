@@ -3,8 +3,8 @@
  *
  * usage: elf-place FILE
  *
- * Standard output is a line "START END ENTRY" and behind it the image, END - START bytes; or a line
- * "refused: WHY", and then the exit status is 1.
+ * Standard output is a line "START FILE_END END ENTRY" and behind it what comes from the file,
+ * FILE_END - START bytes; or a line "refused: WHY", and then the exit status is 1.
  */
 #include "elf_place.h"
 #include <stdio.h>

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ.get("QUARRY_BUILD") or ROOT / "build")
 KERNEL = os.environ.get("QUARRY_KERNEL", str(ROOT / "build/x86-gcc/quarry.elf"))
 PROGRAM = BUILD / "host/elf-place"
-PAGE = 4096
+PAGE, WORD = 4096, 4
 
 SOURCE = """
 section .text
@@ -22,6 +22,7 @@ global _start
 _start: times 5000 db 0x90
 section .data
 dd 1, 2, 3, 4
+db 5
 section .bss
 resb 70000
 """
@@ -41,7 +42,7 @@ SECTIONS
 
 
 def place(path):
-    """(start, end, entry, image) of a file; the text of the refusal."""
+    """(start, file_end, end, entry, bytes) of a file; the text of the refusal."""
     done = subprocess.run([PROGRAM, path], capture_output=True, check=False, timeout=60)
     assert done.stderr == b""
     line, _, image = done.stdout.partition(b"\n")
@@ -58,6 +59,10 @@ def load_segments(path):
         r"^ +LOAD +(0x\w+) (0x\w+) (0x\w+) (0x\w+) (0x\w+)", text, re.M)]
 
 
+def round_up(value, unit):
+    return -(-value // unit) * unit
+
+
 def by_readelf(path):
     """What place() should find, from what readelf says."""
     header = subprocess.run(["readelf", "-hW", path], capture_output=True, text=True,
@@ -65,13 +70,15 @@ def by_readelf(path):
     data = Path(path).read_bytes()
     loads = [load for load in load_segments(path) if load[4]]
     start = min(pa for _, _, pa, _, _ in loads) // PAGE * PAGE
-    end = -(-max(pa + size for _, _, pa, _, size in loads) // PAGE) * PAGE
+    file_end = round_up(max(pa + size for _, _, pa, size, _ in loads if size), WORD)
+    end = round_up(max(pa + size for _, _, pa, _, size in loads), PAGE)
     virtual = int(re.search(r"Entry point address: +(0x\w+)", header)[1], 16)
     (entry,) = [pa + virtual - va for _, va, pa, size, _ in loads if 0 <= virtual - va < size]
-    image = bytearray(end - start)
+    image = bytearray(file_end - start)
     for offset, _, pa, size, _ in loads:
-        image[pa - start:pa - start + size] = data[offset:offset + size]
-    return start, end, entry, bytes(image)
+        if size:
+            image[pa - start:pa - start + size] = data[offset:offset + size]
+    return start, file_end, end, entry, bytes(image)
 
 
 @pytest.fixture(name="link")
@@ -107,8 +114,8 @@ def test_the_kernels_segments_leave_no_gap_for_a_loader_to_use():
 def test_what_ld_links_is_laid_out_as_readelf_says(link, options):
     path = link(*options)
     found, wanted = place(path), by_readelf(path)
-    assert found[:3] == wanted[:3]
-    assert found[3] == wanted[3]
+    assert found[:4] == wanted[:4]
+    assert found[4] == wanted[4]
 
 
 def test_other_files_are_refused_by_name(link, tmp_path):

@@ -21,6 +21,7 @@
 #define SECOND_PA   0x103000u
 #define THIRD_PA    0x102F00u /* the file's order is not memory's */
 #define IMAGE_END   0x105000u
+#define FILE_END    (SECOND_PA + DATA_SIZE)
 #define SECOND_SIZE 0x1234u /* in memory */
 #define IMAGE_MAX   0x10000u
 #define LONG_WALK   (sizeof(void *) == 4 ? 200000ul : 50000ul)
@@ -110,8 +111,36 @@ KTEST(efi_elf, a_good_file_is_accepted_with_the_bounds_of_its_pages)
 	ASSERT_EQ(t, ELF_OK, parse(good()));
 	EXPECT_EQ(t, FIRST_PA, img.start);
 	EXPECT_EQ(t, IMAGE_END, img.end);
+	EXPECT_EQ(t, FILE_END, img.file_end);
 	EXPECT_EQ(t, FIRST_PA + 0x10, img.entry);
 	EXPECT_EQ(t, NR_PHDRS, img.nr_segments);
+}
+
+KTEST(efi_elf, what_is_laid_out_ends_with_the_word_of_the_files_last_byte)
+{
+	for (uint32_t cut = 0; cut < 9; cut++) {
+		ASSERT_EQ(t, ELF_OK, parse_with(1, P_FILESZ, DATA_SIZE - cut));
+		EXPECT_EQ(t, SECOND_PA + (DATA_SIZE - cut + 3) / 4 * 4, img.file_end);
+	}
+	ASSERT_EQ(t, ELF_OK, parse_with(1, P_FILESZ, 0));
+	EXPECT_EQ(t, THIRD_PA + DATA_SIZE, img.file_end);
+	EXPECT_EQ(t, IMAGE_END, img.end);
+}
+
+/* An image of zeros from the second segment on, and a gap before it. */
+KTEST(efi_elf, a_segment_of_zeros_behind_the_files_bytes_is_not_laid_out)
+{
+	uint8_t *f = good(), *to = image + sizeof(image) - (THIRD_PA + DATA_SIZE - FIRST_PA);
+
+	put32(f + PHDR(1) + P_FILESZ, 0);
+	put32(f + PHDR(1) + P_PADDR, FIRST_PA + ELF_IMAGE_MAX - SECOND_SIZE);
+	ASSERT_EQ(t, ELF_OK, parse(f));
+	EXPECT_EQ(t, THIRD_PA + DATA_SIZE, img.file_end);
+	EXPECT_EQ(t, FIRST_PA + ELF_IMAGE_MAX, img.end);
+	memset(image, 0xA5, sizeof(image));
+	elf_place(&img, f, to);
+	EXPECT_EQ(t, 0xA5, to[-1]);
+	EXPECT_EQ(t, f[DATA_OFFSET + 3 * DATA_SIZE - 1], image[sizeof(image) - 1]);
 }
 
 KTEST(efi_elf, every_byte_of_the_image_is_the_files_or_zero)
@@ -119,10 +148,10 @@ KTEST(efi_elf, every_byte_of_the_image_is_the_files_or_zero)
 	uint8_t *f = good(), *to;
 
 	ASSERT_EQ(t, ELF_OK, parse(f));
-	to = image + sizeof(image) - (IMAGE_END - FIRST_PA);
+	to = image + sizeof(image) - (FILE_END - FIRST_PA);
 	memset(image, 0xA5, sizeof(image));
 	elf_place(&img, f, to);
-	for (uint32_t pa = FIRST_PA; pa < IMAGE_END; pa++) {
+	for (uint32_t pa = FIRST_PA; pa < FILE_END; pa++) {
 		static const uint32_t at[NR_PHDRS] = { FIRST_PA, SECOND_PA, THIRD_PA };
 		uint8_t want = 0;
 
@@ -330,7 +359,14 @@ static void expect_safe(struct ktest *t, size_t size)
 	}
 	EXPECT_GE(t, ELF_LOAD_MIN, img.start);
 	EXPECT_LE(t, ELF_IMAGE_MAX, img.end - img.start);
-	EXPECT_TRUE(t, img.entry >= img.start && img.entry < img.end);
+	EXPECT_TRUE(t, img.entry >= img.start && img.entry < img.file_end);
+	EXPECT_LE(t, img.end, img.file_end);
+	EXPECT_EQ(t, 0, (img.file_end - img.start) % 4);
+	for (unsigned int i = 0; i < img.nr_segments; i++) {
+		const struct elf_segment *s = &img.segment[i];
+
+		EXPECT_TRUE(t, !s->file_size || s->pa + s->file_size <= img.file_end);
+	}
 }
 
 KTEST(efi_elf, a_long_walk_of_mutations_reads_and_writes_nothing_outside)
@@ -350,8 +386,8 @@ KTEST(efi_elf, a_long_walk_of_mutations_reads_and_writes_nothing_outside)
 			continue;
 		nr_accepted++;
 		expect_safe(t, size);
-		if (img.end - img.start <= sizeof(image))
-			elf_place(&img, f, image + sizeof(image) - (img.end - img.start));
+		if (img.file_end - img.start <= sizeof(image))
+			elf_place(&img, f, image + sizeof(image) - (img.file_end - img.start));
 	}
 	EXPECT_GE(t, steps / 20, nr_accepted);
 }
