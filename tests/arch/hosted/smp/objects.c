@@ -3,11 +3,19 @@
  */
 #include "walk.h"
 
+#include <quarry/asm/sched.h>
+#include <quarry/dma.h>
 #include <quarry/env.h>
+#include <quarry/fixmap.h>
+#include <quarry/highmem.h>
 #include <quarry/mempool.h>
 #include <quarry/mm.h>
 #include <quarry/printk.h>
+#include <quarry/shrinker.h>
 #include <quarry/slab.h>
+#include <quarry/string.h>
+#include <quarry/vmalloc.h>
+#include <quarry/whatis.h>
 
 #define OBJECT_SIZE  200u
 #define ELEMENT_SIZE 96u
@@ -184,4 +192,49 @@ void event_cache(struct walker *w)
 		kmem_cache_free(c, objs[--nr]);
 	if (kmem_cache_destroy(c))
 		walker_bad(w, "a cache that nobody uses cannot be destroyed");
+}
+
+static QAPI unsigned long shrink_nothing(struct shrinker *s, unsigned long nr, gfp_t gfp)
+{
+	(void)s;
+	(void)nr;
+	(void)gfp;
+	sched_point();
+	return 0;
+}
+
+/* One that is gone when its function returns: nobody may look at it any more. */
+void event_shrinker(struct walker *w)
+{
+	struct shrinker s = { .name = "walk", .shrink = shrink_nothing };
+
+	shrinker_register(&s);
+	if (walker_random(w, 2))
+		reclaim_background();
+	sched_point();
+	shrinker_unregister(&s);
+	memset(&s, 0, sizeof(s));
+	opaque(w);
+}
+
+static QAPI void drop(struct out *o, const char *text, size_t n)
+{
+	(void)o;
+	(void)text;
+	(void)n;
+}
+
+/* Reports are made while others go on: what they say need not add up. */
+void event_report(struct walker *w)
+{
+	static QAPI void (*const reports[])(struct out * o) = {
+		buddyinfo_show, zoneinfo_show,    pagetypeinfo_show, meminfo_show, slabinfo_show,
+		mempools_show,  vmallocinfo_show, pkmap_show,        fixmap_show,  dma_show
+	};
+	struct out sink = { .write = drop };
+
+	reports[walker_random(w, ARRAY_SIZE(reports))](&sink);
+	slab_cache_show(&sink, object_cache);
+	whatis_show(&sink, mm_layout.vmalloc_start + walker_random(w, 64) * PAGE_SIZE);
+	page_show(&sink, pfn_to_page(walker_random(w, (uint32_t)max_pfn)));
 }

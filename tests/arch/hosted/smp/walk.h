@@ -75,7 +75,9 @@ void areas_end(void);
 
 void event_drain(struct walker *w); /* every list and magazine of every CPU */
 void event_shrink(struct walker *w);
-void event_cache(struct walker *w); /* a cache comes and goes */
+void event_cache(struct walker *w);    /* a cache comes and goes */
+void event_shrinker(struct walker *w); /* comes, shrinks, goes */
+void event_report(struct walker *w);
 void event_unmap_aliases(struct walker *w);
 void event_kmap_round(struct walker *w);
 void event_local(struct walker *w); /* kmap_local_page(), nested */

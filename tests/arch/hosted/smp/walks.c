@@ -5,6 +5,10 @@
  */
 #include "walk.h"
 
+#include "../../../mm/helpers.h"
+
+#define DRY_SHARE 16ul /* of the machine's free pages is left to a walk that runs dry */
+
 #define KINDS(...)                                                 \
 	.kinds = (const struct item_kind *const[]){ __VA_ARGS__ }, \
 	.nr_kinds = sizeof((const struct item_kind *const[]){ __VA_ARGS__ }) / sizeof(void *)
@@ -89,14 +93,31 @@ KTEST_NEEDS(smp_walk, slots_of_kmap_show_their_page, .cpus = 2)
 
 KTEST_NEEDS(smp_walk, all_of_it_at_once, .cpus = 2)
 {
-	const struct walk walk = { KINDS(&kind_block, &kind_bulk, &kind_kmalloc, &kind_object,
-					 &kind_many, &kind_element, &kind_area, &kind_vmap,
-					 &kind_kmap),
-				   EVENTS(event_shrink, event_cache, event_drain,
-					  event_unmap_aliases, event_kmap_round, event_local),
-				   .interrupts = true };
+	const struct walk walk = {
+		KINDS(&kind_block, &kind_bulk, &kind_kmalloc, &kind_object, &kind_many,
+		      &kind_element, &kind_area, &kind_vmap, &kind_kmap),
+		EVENTS(event_shrink, event_cache, event_drain, event_unmap_aliases,
+		       event_kmap_round, event_local, event_shrinker, event_report),
+		.interrupts = true
+	};
 
 	ASSERT_TRUE(t, areas_begin());
 	walk_on_objects(t, &walk);
 	areas_end();
+}
+
+/* A small machine, and large things: most requests are served by reclaim, or not at all. */
+KTEST_NEEDS(smp_walk, all_cpus_run_dry_at_once, .cpus = 2)
+{
+	const struct walk walk = { KINDS(&kind_block, &kind_object, &kind_area, &kind_kmalloc),
+				   EVENTS(event_shrink, event_shrinker, event_drain),
+				   .interrupts = true };
+	HOARD(h);
+	unsigned long nr_left = nr_free_pages() / DRY_SHARE;
+
+	hoard_everything(&h, GFP_HIGHUSER);
+	while (nr_free_pages() < nr_left && hoard_free_one(&h))
+		;
+	walk_on_objects(t, &walk);
+	hoard_free(&h);
 }

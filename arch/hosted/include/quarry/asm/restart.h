@@ -15,6 +15,13 @@ struct percpu_stack;
 
 #define RESTART_LEAST (HOSTED_SCHED ? 2u : 1u) /* moments at least at which an interrupt can come */
 
+/* How many those are. */
+#define RESTART_POP_HITS       (HOSTED_SCHED ? 2u : 1u)
+#define RESTART_POP_EMPTY_HITS (HOSTED_SCHED ? 2u : 1u)
+#define RESTART_PUSH_HITS      (HOSTED_SCHED ? 3u : 1u)
+#define RESTART_PUSH_FULL_HITS 1u
+#define RESTART_PUSH_TOP_HITS  1u
+
 /**
  * restart_step_call - call a function with an interrupt within a pop or push of its own.
  * @fn:   QAPI function of two arguments, or fewer.
