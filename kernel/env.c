@@ -1,13 +1,15 @@
 /*
- * env.c - what mm/ asks of its kernel, answered by a kernel with one CPU and one thread.
+ * env.c - what mm/ asks of its kernel, answered by a kernel without threads of its own.
  *
- * IDEA.  There is nobody to wait for, nobody to wake and nobody to end: a request that finds
- * nothing after reclaim is told so at once.  Tests put their own answers in front.
+ * IDEA.  There is nobody to wake and nobody to end, and nobody to wait for but what a port runs
+ * (<quarry/asm/smp.h>): a request that finds nothing after reclaim is told so at once.  Tests put
+ * their own answers in front.
  *
- * STATE.  The one thread; hooks.
+ * STATE.  The thread that booted; hooks.
  *
  * CONTEXT.  As <quarry/env.h> says.
  */
+#include <quarry/asm/smp.h>
 #include <quarry/env.h>
 #include <quarry/env_hooks.h>
 #include <quarry/out.h>
@@ -24,25 +26,22 @@ QAPI void env_set_hooks(const struct env_hooks *new_hooks)
 
 QAPI struct env_task *env_current(void)
 {
-	return &main_task;
+	return smp_task(&main_task);
 }
 
 QAPI unsigned int env_nr_cpus(void)
 {
-	return 1;
+	return smp_nr_cpus();
 }
 
 QAPI void env_for_each_cpu(QAPI void (*fn)(void *arg), void *arg)
 {
-	unsigned long flags = irq_save();
-
-	fn(arg);
-	irq_restore(flags);
+	smp_call_each(fn, arg);
 }
 
 QAPI bool env_wait_for_memory(unsigned int ms)
 {
-	return hooks->wait_for_memory ? hooks->wait_for_memory(ms) : false;
+	return hooks->wait_for_memory ? hooks->wait_for_memory(ms) : smp_wait();
 }
 
 QAPI void env_wake_reclaim(void)

@@ -75,9 +75,29 @@ QAPI unsigned long memmap_release(pfn_t start, pfn_t end);
 #define PG_FREE_FORBIDDEN \
 	(PG_reserved | PG_buddy | PG_slab | PG_head | PG_pgtable | PG_private | PG_kmalloc)
 
+/*
+ * A page's flags are its owner's to write, and while it is free, the zone's lock guards them.  Others
+ * may read them at any time, to see whether it is free: one store each, so that they never see a
+ * PG_ bit or an order that nobody has written.
+ */
+static inline void page_flags_set(struct page *page, unsigned long bits)
+{
+	WRITE_ONCE(page->flags, page->flags | bits);
+}
+
+static inline void page_flags_clear(struct page *page, unsigned long bits)
+{
+	WRITE_ONCE(page->flags, page->flags & ~bits);
+}
+
+static inline unsigned int flags_order(unsigned long flags)
+{
+	return (unsigned int)(flags >> PG_ORDER_SHIFT);
+}
+
 static inline unsigned int block_order(const struct page *page)
 {
-	return (unsigned int)(page->flags >> PG_ORDER_SHIFT);
+	return flags_order(page->flags);
 }
 
 static inline enum mobility block_mobility(const struct page *page)
@@ -88,8 +108,9 @@ static inline enum mobility block_mobility(const struct page *page)
 /* Write order and mobility of the block that @page heads, and clear every PG_ bit. */
 static inline void block_mark(struct page *page, unsigned int order, enum mobility mob)
 {
-	page->flags = (page->flags & PG_ZONE_MASK) | ((unsigned long)order << PG_ORDER_SHIFT) |
-		      ((unsigned long)mob << PG_MOBILITY_SHIFT);
+	WRITE_ONCE(page->flags, (page->flags & PG_ZONE_MASK) |
+					((unsigned long)order << PG_ORDER_SHIFT) |
+					((unsigned long)mob << PG_MOBILITY_SHIFT));
 }
 
 QAPI void zone_init(struct zone *z, enum zone_type type, const char *name, pfn_t start, pfn_t end);
@@ -122,7 +143,7 @@ static inline bool zone_has_block(const struct zone *z, unsigned int order)
 	unsigned int orders = 0;
 
 	for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++)
-		orders |= z->nonempty[mob];
+		orders |= READ_ONCE(z->nonempty[mob]);
 	return orders >> order;
 }
 

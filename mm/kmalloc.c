@@ -122,7 +122,7 @@ QAPI void *kmalloc_large(size_t size, gfp_t gfp)
 	page = alloc_pages(gfp | __GFP_COMP, log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)));
 	if (!page)
 		return NULL;
-	page->flags |= PG_kmalloc;
+	page_flags_set(page, PG_kmalloc);
 	return page_address(page);
 }
 
@@ -147,7 +147,7 @@ __noinline QAPI void kfree_slow(const void *p)
 	page = large_page(p);
 	if (!page)
 		slab_bad_object(NULL, p, "is freed but is no memory of kmalloc()");
-	page->flags &= ~(unsigned long)PG_kmalloc;
+	page_flags_clear(page, PG_kmalloc);
 	__free_pages(page, compound_order(page));
 }
 

@@ -168,7 +168,7 @@ QAPI unsigned long memmap_release(pfn_t start, pfn_t end)
 
 		if (!(page->flags & PG_reserved))
 			page_bad(page, "is released but not reserved");
-		page->flags &= ~(unsigned long)PG_reserved;
+		page_flags_clear(page, PG_reserved);
 		page_owner_forget(page);
 	}
 	return start < end ? give_run(start, end) : 0;

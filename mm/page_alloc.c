@@ -73,10 +73,10 @@ static void block_link(struct zone *z, struct page *page, unsigned int order, en
 	struct free_area *area = &z->free_area[order];
 
 	block_mark(page, order, mob);
-	page->flags |= PG_buddy;
+	page_flags_set(page, PG_buddy);
 	list_add(&page->lru, &area->list[mob]);
-	area->nr_blocks[mob]++;
-	z->nonempty[mob] |= 1u << order;
+	ADD_ONCE(area->nr_blocks[mob], 1);
+	WRITE_ONCE(z->nonempty[mob], z->nonempty[mob] | 1u << order);
 }
 
 static void block_unlink(struct zone *z, struct page *page, unsigned int order) __must_hold(z->lock)
@@ -85,9 +85,10 @@ static void block_unlink(struct zone *z, struct page *page, unsigned int order) 
 	struct free_area *area = &z->free_area[order];
 
 	list_del(&page->lru);
-	page->flags &= ~(unsigned long)PG_buddy;
-	if (--area->nr_blocks[mob] == 0)
-		z->nonempty[mob] &= ~(1u << order);
+	page_flags_clear(page, PG_buddy);
+	ADD_ONCE(area->nr_blocks[mob], -1ul);
+	if (!area->nr_blocks[mob])
+		WRITE_ONCE(z->nonempty[mob], z->nonempty[mob] & ~(1u << order));
 }
 
 /* ---- giving back ------------------------------------------------------------------------ */
@@ -100,7 +101,7 @@ static bool buddy_free(const struct zone *z, pfn_t pfn, unsigned int order, stru
 			     (unsigned long)order << PG_ORDER_SHIFT;
 
 	*buddy = pfn_to_page(pfn ^ (1ul << order));
-	return ((*buddy)->flags & mask) == want;
+	return (READ_ONCE((*buddy)->flags) & mask) == want;
 }
 
 static void give(struct zone *z, struct page *page) __must_hold(z->lock)
@@ -109,7 +110,7 @@ static void give(struct zone *z, struct page *page) __must_hold(z->lock)
 	unsigned int order = block_order(page);
 	struct page *buddy;
 
-	z->nr_free += 1ul << order;
+	ADD_ONCE(z->nr_free, 1ul << order);
 	while (order < MAX_ORDER - 1 && buddy_free(z, pfn, order, &buddy)) {
 		block_unlink(z, buddy, order);
 		pfn &= ~(1ul << order); /* the merged block starts at the lower half */
@@ -147,10 +148,10 @@ static unsigned long pageblock_nr_free(pfn_t start)
 	unsigned long nr = 0, step;
 
 	for (pfn_t pfn = start; pfn < start + PAGEBLOCK_NR_PAGES; pfn += step) {
-		const struct page *page = pfn_to_page(pfn);
-		bool free = page->flags & PG_buddy;
+		unsigned long flags = READ_ONCE(pfn_to_page(pfn)->flags);
+		bool free = flags & PG_buddy;
 
-		step = free ? 1ul << block_order(page) : 1;
+		step = free ? 1ul << flags_order(flags) : 1;
 		nr += free ? step : 0;
 	}
 	return nr;
@@ -163,10 +164,11 @@ static void pageblock_move(struct zone *z, pfn_t start, enum mobility mob) __mus
 
 	for (pfn_t pfn = start; pfn < start + PAGEBLOCK_NR_PAGES; pfn += step) {
 		struct page *page = pfn_to_page(pfn);
-		unsigned int order = block_order(page);
+		unsigned long flags = READ_ONCE(page->flags);
+		unsigned int order = flags_order(flags);
 
 		step = 1;
-		if (!(page->flags & PG_buddy))
+		if (!(flags & PG_buddy))
 			continue;
 		step = 1ul << order;
 		block_unlink(z, page, order);
@@ -267,12 +269,12 @@ static unsigned int hand_out(struct zone *z, struct page *page, unsigned int ord
 	block_mark(page, order, mob);
 	for (unsigned long i = 0, flags = page->flags; i < nr; i++) {
 		blocks[i] = piece;
-		piece->flags = flags; /* one zone, and no PG_ bit: B5 */
+		WRITE_ONCE(piece->flags, flags); /* one zone, and no PG_ bit: B5 */
 		atomic_set(&piece->_count, count);
 		piece += step;
 	}
 	link_rest(z, page, nr << order, have, list_mob);
-	z->nr_free -= nr << order;
+	ADD_ONCE(z->nr_free, -(nr << order));
 	return (unsigned int)nr;
 }
 
@@ -324,9 +326,10 @@ static struct page *highest_below(const struct zone *z, pfn_t start, unsigned in
 
 	while (pfn + nr <= end) {
 		struct page *page = pfn_to_page(pfn);
-		unsigned int have = block_order(page);
+		unsigned long flags = READ_ONCE(page->flags);
+		unsigned int have = flags_order(flags);
 
-		if ((page->flags & PG_buddy) && have >= order && page_zone(page) == z) {
+		if ((flags & PG_buddy) && have >= order && page_zone(page) == z) {
 			*block = page;
 			pfn = ALIGN_DOWN(min(pfn + (1ul << have), end) - nr, nr);
 			found = pfn_to_page(pfn);
@@ -352,7 +355,7 @@ static void take_part(struct zone *z, struct page *block, struct page *page, uns
 		block = in_upper ? upper : block;
 	}
 	block_mark(page, order, mob);
-	z->nr_free -= 1ul << order;
+	ADD_ONCE(z->nr_free, -(1ul << order));
 }
 
 static struct page *take_in_pageblock(struct zone *z, pfn_t start, unsigned int order,

@@ -29,7 +29,9 @@ static struct page *find_head(struct page *page)
 	for (unsigned int order = 1; order < MAX_ORDER; order++) {
 		struct page *head = pfn_to_page(ALIGN_DOWN(pfn, 1ul << order));
 
-		if ((READ_ONCE(head->flags) & PG_head) && block_order(head) >= order)
+		unsigned long flags = READ_ONCE(head->flags);
+
+		if ((flags & PG_head) && flags_order(flags) >= order)
 			return head;
 	}
 	return page;

@@ -92,7 +92,7 @@ QAPI pte_t *pgtable_alloc_table(void)
 	page = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!page)
 		return NULL;
-	page->flags |= PG_pgtable;
+	page_flags_set(page, PG_pgtable);
 	atomic_inc(&nr_tables);
 	return page_address(page);
 }
@@ -209,7 +209,7 @@ static void install_table(pte_t *slot, pte_t old, uintptr_t va, unsigned int lev
 	spin_unlock_irqrestore(&tables_lock, flags);
 	if (used)
 		return;
-	virt_to_page(table)->flags &= ~(unsigned long)PG_pgtable;
+	page_flags_clear(virt_to_page(table), PG_pgtable);
 	atomic_fetch_add(&nr_tables, -1);
 	free_page((unsigned long)table);
 }

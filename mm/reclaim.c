@@ -12,10 +12,12 @@
  * STATE.  shrinkers, in the order of registration; drain_hooks, the last registered first, because
  * who came later may have memory from those before.  Hooks are never taken away.
  *
- * INVARIANTS.  R1: a round never nests in itself.
+ * INVARIANTS.
+ *   R1  a round never nests in itself;
+ *   R2  a shrinker that a round stands at is on the list: nr_running counts those rounds, and
+ *       shrinker_unregister() waits for them.
  *
- * LOCKING.  shrinkers_lock guards the list; it is not held while a shrinker runs, so one that is
- * being unregistered must not be running: its owner's duty.
+ * LOCKING.  shrinkers_lock guards the list and the counts; it is not held while a shrinker runs.
  *
  * CONTEXT.  A thread that may sleep.
  *
@@ -29,6 +31,8 @@
 
 #include "internal.h"
 
+#define UNREGISTER_WAIT_MS 1u /* at a time, for somebody who asks it for pages */
+
 static LIST_HEAD(shrinkers);
 static LIST_HEAD(drain_hooks);
 static spinlock_t shrinkers_lock = SPINLOCK_INIT;
@@ -37,26 +41,42 @@ QAPI void shrinker_register(struct shrinker *s)
 {
 	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
 
+	s->nr_running = 0;
 	list_add_tail(&s->link, &shrinkers);
 	spin_unlock_irqrestore(&shrinkers_lock, flags);
 }
 
-QAPI void shrinker_unregister(struct shrinker *s)
+static bool try_unregister(struct shrinker *s)
 {
 	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
+	bool idle = !s->nr_running;
 
-	list_del(&s->link);
+	if (idle)
+		list_del(&s->link);
 	spin_unlock_irqrestore(&shrinkers_lock, flags);
+	return idle;
 }
 
-/* The shrinker behind @s, or the first one; NULL at the end. */
-static struct shrinker *next_shrinker(const struct shrinker *s)
+QAPI void shrinker_unregister(struct shrinker *s)
+{
+	might_sleep();
+	while (!try_unregister(s))
+		BUG_ON(!env_wait_for_memory(UNREGISTER_WAIT_MS));
+}
+
+/* The shrinker behind @s, or the first one, which stays meanwhile; @s need not.  NULL at the end. */
+static struct shrinker *next_shrinker(struct shrinker *s)
 {
 	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);
-	struct list_head *next = s ? s->link.next : shrinkers.next;
+	struct list_head *link = s ? s->link.next : shrinkers.next;
+	struct shrinker *next = link == &shrinkers ? NULL : list_entry(link, struct shrinker, link);
 
+	if (s)
+		s->nr_running--;
+	if (next)
+		next->nr_running++;
 	spin_unlock_irqrestore(&shrinkers_lock, flags);
-	return next == &shrinkers ? NULL : list_entry(next, struct shrinker, link);
+	return next;
 }
 
 QAPI unsigned long reclaim_round(unsigned long nr, gfp_t gfp)

@@ -57,7 +57,7 @@
 static void mark_pages(struct kmem_cache *c, struct slab *s, struct page *page)
 {
 	for (unsigned int i = 0; i < 1u << s->layout->order; i++) {
-		page[i].flags |= PG_slab;
+		page_flags_set(&page[i], PG_slab);
 		page[i].slab_cache = c;
 		page[i].slab = s;
 	}
@@ -66,7 +66,7 @@ static void mark_pages(struct kmem_cache *c, struct slab *s, struct page *page)
 static void unmark_pages(struct page *page, unsigned int order)
 {
 	for (unsigned int i = 0; i < 1u << order; i++) {
-		page[i].flags &= ~(unsigned long)PG_slab;
+		page_flags_clear(&page[i], PG_slab);
 		page[i].slab_cache = NULL;
 		page[i].slab = NULL;
 	}
@@ -166,7 +166,7 @@ static void add_slab(struct kmem_cache *c, struct slab *s)
 	list_add(&s->link, &c->empty);
 	c->nr_slabs++;
 	c->nr_empty++;
-	c->nr_pages += 1ul << s->layout->order;
+	ADD_ONCE(c->nr_pages, 1ul << s->layout->order);
 	c->nr_objs += s->layout->nr_objs;
 	spin_unlock_irqrestore(&c->lock, flags);
 }
@@ -226,7 +226,7 @@ static void remove_slab(struct kmem_cache *c, struct slab *s, struct list_head *
 	list_move(&s->link, to);
 	c->nr_slabs--;
 	c->nr_empty--;
-	c->nr_pages -= 1ul << s->layout->order;
+	ADD_ONCE(c->nr_pages, -(1ul << s->layout->order));
 	c->nr_objs -= s->layout->nr_objs;
 }
 
@@ -275,7 +275,7 @@ static unsigned int take_shared(struct kmem_cache *c, unsigned int nr, void **en
 	__must_hold(c->lock)
 {
 	nr = min(nr, c->nr_shared);
-	c->nr_shared -= nr;
+	ADD_ONCE(c->nr_shared, -nr);
 	memcpy(end - nr, c->shared + c->nr_shared, nr * sizeof(*end));
 	return nr;
 }
@@ -288,7 +288,7 @@ QAPI unsigned int cache_take(struct kmem_cache *c, unsigned int nr, void **objs)
 
 	while (nr_left && (s = slab_to_take_from(c)) != NULL)
 		nr_left -= take_from_slab(c, s, nr_left, objs + nr_left);
-	c->nr_taken += nr - nr_shared - nr_left;
+	ADD_ONCE(c->nr_taken, nr - nr_shared - nr_left);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return nr - nr_left;
 }
@@ -356,7 +356,7 @@ static void give_to_slabs(struct kmem_cache *c, unsigned int nr, void **objs) __
 		give_each(c, nr, objs, true);
 	else
 		give_each(c, nr, objs, false);
-	c->nr_taken -= nr;
+	ADD_ONCE(c->nr_taken, -(unsigned long)nr);
 }
 
 /* Oldest first, so that the newest is on top.  Returns how many there was room for. */
@@ -365,7 +365,7 @@ static unsigned int give_shared(struct kmem_cache *c, unsigned int nr, void **ob
 {
 	nr = min(nr, c->shared_limit - c->nr_shared);
 	memcpy(c->shared + c->nr_shared, objs, nr * sizeof(*objs));
-	c->nr_shared += nr;
+	ADD_ONCE(c->nr_shared, nr);
 	return nr;
 }
 

@@ -93,7 +93,7 @@ QAPI void zonelist_init(void)
 static __noinline void prepare(struct page *page, unsigned int order, gfp_t gfp)
 {
 	if ((gfp & __GFP_COMP) && order)
-		page->flags |= PG_head;
+		page_flags_set(page, PG_head);
 	if (gfp & __GFP_ZERO)
 		pages_fill(page, order, 0);
 }
@@ -425,7 +425,7 @@ static void check_free(const struct page *page, unsigned int order)
 __noinline QAPI void free_pages_slow(struct page *page, unsigned int order)
 {
 	check_free(page, order);
-	page->flags &= ~(unsigned long)PG_head;
+	page_flags_clear(page, PG_head);
 	atomic_set(&page->_count, 0);
 	if (order < PCP_ORDERS) {
 		pcp_free_full(page);

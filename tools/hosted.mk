@@ -2,11 +2,14 @@
 # is a word size, a compiler and what watches over the run:
 #
 #	m64-gcc-asan  m64-clang-asan  m32-gcc-asan  m32-clang-asan    ASan and UBSan
+#	m64-gcc-tsan  m64-clang-tsan                                  the thread sanitizer
+#	m64-gcc-steps  m32-gcc-steps           each access to memory of mm/ is a point of the scheduler
 #	m64-gcc  m32-gcc                                              nothing: for valgrind and profilers
 #	m32-gcc-cov                                                   gcov
 
 VARIANT ?= m64-gcc-asan
-HOSTED_VARIANTS := m64-gcc-asan m32-gcc-asan m64-clang-asan m32-clang-asan m64-gcc m32-gcc m32-gcc-cov
+HOSTED_VARIANTS := m64-gcc-asan m32-gcc-asan m64-clang-asan m32-clang-asan m64-gcc m32-gcc m32-gcc-cov \
+	m64-gcc-tsan m64-clang-tsan m64-gcc-steps m32-gcc-steps
 hosted-out := $(BUILD)/hosted
 
 # Tests of what only the x86 port has are in a folder of their own, but for white-box ones that step
@@ -34,6 +37,22 @@ hosted-watch-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefine
 # With the counters in between, gcc no longer sees what is always set.
 hosted-watch-cov := --coverage -Wno-maybe-uninitialized
 
+# Several CPUs: arch/hosted/smp/.  Accesses to volatile objects are told from others.
+hosted-smp-watches := asan tsan steps
+hosted-tsan-gcc := -fsanitize=thread --param=tsan-distinguish-volatile=1
+hosted-tsan-clang := -fsanitize=thread -mllvm -tsan-distinguish-volatile=1
+hosted-watch-tsan := -fsanitize=thread
+# What the handler of faults runs is no code of a CPU.
+hosted-unwatched := arch/hosted/tlb.c arch/hosted/fault.c arch/hosted/host_%
+
+# $(1): variant; $(2): source.
+hosted-object-flags = -DHOSTED_SCHED=$(if $(filter $(hosted-smp-watches),$(word 3,$(subst -, ,$(1)))),1,0) \
+	$(if $(filter %-tsan,$(1)),$(if $(filter $(hosted-unwatched),$(2)),-fno-sanitize=thread,$(hosted-tsan-$(hosted-cc-$(1))))) \
+	$(if $(filter %-steps,$(1)),$(if $(filter mm/% lib/rbtree.c,$(2)),$(hosted-tsan-gcc)))
+hosted-sources = $(filter-out $(if $(filter $(hosted-smp-watches),$(word 3,$(subst -, ,$(1)))),$(hosted-one-src),tests/arch/hosted/smp/%) tests/zz_last.c,\
+	$(hosted-all-src) $(hosted-one-src) $(sort $(wildcard tests/arch/hosted/smp/*.c))) \
+	$(if $(filter $(hosted-smp-watches),$(word 3,$(subst -, ,$(1)))),$(hosted-smp-src) $(hosted-$(word 3,$(subst -, ,$(1)))-src)) tests/zz_last.c
+
 # The table of symbols, as for the kernel: $(1): variant; $(2): pass.
 hosted-ksyms = $(NM) -n $(hosted-out)/$(1)/pass$(2) | grep -v ' A ' | \
 	$(PYTHON) tools/gen_ksyms.py --min 0x1000 >$(hosted-out)/$(1)/ksyms$(2).asm && \
@@ -45,12 +64,13 @@ define hosted-variant
 hosted-flags-$(1) := -$(word 1,$(subst -, ,$(1))) $(hosted-watch-$(word 3,$(subst -, ,$(1))))
 hosted-cc-$(1) := $(word 2,$(subst -, ,$(1)))
 hosted-link-$(1) = $$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-ldflags)
-hosted-obj-$(1) := $(hosted-all-src:%.c=$(hosted-out)/$(1)/%.o) $(hosted-host-src:%.c=$(hosted-out)/$(1)/%.o)
+hosted-obj-$(1) := $$(patsubst %.c,$(hosted-out)/$(1)/%.o,$$(call hosted-sources,$(1))) $(hosted-host-src:%.c=$(hosted-out)/$(1)/%.o)
 
 $(hosted-out)/$(1)/%.o: %.c tools/hosted.mk
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC      $$@")
-	$$(Q)$$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-cflags) -c $$< -o $$@
+	$$(Q)$$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-cflags) \
+		$$(call hosted-object-flags,$(1),$$<) -c $$< -o $$@
 
 $(hosted-out)/$(1)/arch/hosted/host_%.o: arch/hosted/host_%.c tools/hosted.mk
 	@mkdir -p $$(@D)

@@ -71,6 +71,7 @@ static bool probe_fixup(struct host_fault *f)
 
 static __cold __noreturn void report(const struct host_fault *f, enum tlb_answer why)
 {
+	smp_freeze();
 	console_fresh_line();
 	if (reporting) {
 		pr_emerg("panic: nested fault in a report: page fault at eip=%08lx\n", f->pc);

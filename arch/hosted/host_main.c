@@ -1,10 +1,11 @@
 /*
  * host_main.c - the half of the hosted kernel that is a program: its arguments, files and streams.
  *
- * usage: PROGRAM [-m SIZE] [-i FILE]... [WORD]...
+ * usage: PROGRAM [-m SIZE] [-c CPUS] [-t] [-i FILE]... [WORD]...
  *
- * -m: RAM, 64M or 2G, or a number of MiB; -i: a boot module; the words are the kernel's command
- * line.  The console is the standard streams.  The exit status is 0 when every test passed or the
+ * -m: RAM, 64M or 2G, or a number of MiB; -c: CPUs, which run one at a time, by seed; -t: at once,
+ * as threads of the host; -i: a boot module; the words are the kernel's command line.
+ *  The console is the standard streams.  The exit status is 0 when every test passed or the
  * monitor was left, 1 when tests failed, 18 after a panic, 2 when the machine could not be made.
  */
 #include "host_ops.h"
@@ -18,16 +19,25 @@
 #define DEFAULT_MIB 64
 #define MODULES_MAX 16
 #define CMDLINE_MAX 1024
+#define CPUS_MAX    32
 
 /*
  * The faults that sanitizers would report are how the window works.  The process does not end by
  * returning from main(), so what it still holds is no leak.
  */
 const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
 
 const char *__asan_default_options(void)
 {
 	return "handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1:detect_leaks=0";
+}
+
+/* A panic ends threads wherever they are. */
+const char *__tsan_default_options(void)
+{
+	return "handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1:report_thread_leaks=0:"
+	       "history_size=4";
 }
 
 void host_write(const char *text, unsigned long n)
@@ -96,6 +106,16 @@ static unsigned long parse_mib(const char *text)
 	return mib;
 }
 
+static unsigned int parse_cpus(const char *text)
+{
+	char *end;
+	unsigned long nr = strtoul(text, &end, 0);
+
+	if (*end || !nr || nr > CPUS_MAX)
+		fail(text, "is no number of CPUs");
+	return (unsigned int)nr;
+}
+
 static struct termios cooked;
 
 static void restore_terminal(void)
@@ -128,17 +148,21 @@ int main(int argc, char **argv)
 {
 	static struct host_module modules[MODULES_MAX];
 	static char cmdline[CMDLINE_MAX];
-	struct host_boot boot = { .cmdline = cmdline, .modules = modules };
+	struct host_boot boot = { .cmdline = cmdline, .nr_cpus = 1, .modules = modules };
 	unsigned long mib = DEFAULT_MIB;
 	int option;
 
-	while ((option = getopt(argc, argv, "m:i:")) != -1) {
+	while ((option = getopt(argc, argv, "m:c:ti:")) != -1) {
 		if (option == 'm')
 			mib = parse_mib(optarg);
+		else if (option == 'c')
+			boot.nr_cpus = parse_cpus(optarg);
+		else if (option == 't')
+			boot.at_once = 1;
 		else if (option == 'i' && boot.nr_modules < MODULES_MAX)
 			read_module(&modules[boot.nr_modules++], optarg);
 		else
-			fail(argv[0], "usage: [-m SIZE] [-i MODULE]... [WORD]...");
+			fail(argv[0], "usage: [-m SIZE] [-c CPUS] [-t] [-i MODULE]... [WORD]...");
 	}
 	for (; optind < argc; optind++)
 		add_word(cmdline, argv[optind]);

@@ -18,17 +18,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #define ERROR_WRITE 2 /* bit of the page-fault error code: it was a write */
 
 #if defined(__x86_64__)
-#define REG_PC REG_RIP
-#define REG_FP REG_RBP
+#define REG_PC     REG_RIP
+#define REG_FP     REG_RBP
+#define MMAP_CALL  SYS_mmap
+#define MMAP_SHIFT 0 /* unit of its offset, log2 of bytes */
 #else
-#define REG_PC REG_EIP
-#define REG_FP REG_EBP
+#define REG_PC     REG_EIP
+#define REG_FP     REG_EBP
+#define MMAP_CALL  SYS_mmap2
+#define MMAP_SHIFT 12
 #endif
 
 static int ram_fd = -1;
@@ -60,20 +65,27 @@ void *host_memory_init(unsigned long long ram_size, unsigned long bus_size, unsi
 			  ram_fd, "physical memory");
 }
 
+/*
+ * Past what a sanitizer puts in front of mmap(): to the thread sanitizer that would be a write to
+ * the whole range, by whoever happened to fault first.
+ */
+static long map_over(unsigned long va, unsigned long size, int prot, int flags, int fd,
+		     unsigned long long offset)
+{
+	return syscall(MMAP_CALL, va, size, prot, flags | MAP_FIXED, fd,
+		       (unsigned long)(offset >> MMAP_SHIFT));
+}
+
 int host_map(unsigned long va, unsigned long size, unsigned long long pa, int may_write)
 {
 	int prot = PROT_READ | (may_write ? PROT_WRITE : 0);
 
-	return mmap((void *)va, size, prot, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, ram_fd,
-		    (off_t)pa) == MAP_FAILED ?
-		       -1 :
-		       0;
+	return map_over(va, size, prot, MAP_SHARED | MAP_NORESERVE, ram_fd, pa) == -1 ? -1 : 0;
 }
 
 void host_unmap(unsigned long va, unsigned long size)
 {
-	if (mmap((void *)va, size, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (map_over(va, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == -1)
 		abort();
 }
 

@@ -41,6 +41,16 @@ void host_write(const char *text, unsigned long n); /* to standard output, unbuf
 int host_getc(void);                                /* from standard input; -1 at its end */
 void host_exit(int status) __attribute__((noreturn));
 
+/* ---- libc's half: host_thread.c ---------------------------------------------------------------- */
+
+void *host_alloc(unsigned long size); /* zero, for good */
+void host_thread_start(void (*fn)(void *arg), void *arg);
+void host_threads_join(void); /* all that were started */
+void *host_turn_new(void);    /* a semaphore, 0 */
+void host_turn_give(void *turn);
+void host_turn_wait(void *turn);
+void host_relax(int sleep); /* let another thread of the host run; @sleep: some 50 us */
+
 /* ---- our half -------------------------------------------------------------------------------- */
 
 /* A file that the "boot loader" puts into RAM. */
@@ -54,6 +64,8 @@ struct host_module {
 struct host_boot {
 	unsigned long long ram_size; /* bytes */
 	const char *cmdline;
+	unsigned int nr_cpus;
+	int at_once; /* CPUs run when the host lets them, not one at a time by seed */
 	unsigned int nr_modules;
 	const struct host_module *modules;
 };

@@ -8,6 +8,7 @@
 #include <quarry/asm/layout.h>
 #include <quarry/asm/pgtable.h>
 #include <quarry/compiler.h>
+#include <quarry/panic.h>
 #include <quarry/types.h>
 
 struct host_boot;
@@ -54,7 +55,40 @@ void console_init(void);
 /* backtrace.c */
 void backtrace_show(struct out *o, uintptr_t pc, uintptr_t fp);
 
-/* cpu.c: call @fn as an interrupt handler is called. */
+/* cpu.c: this CPU handles an interrupt; the result is for interrupt_end(). */
+unsigned int interrupt_begin(void);
+void interrupt_end(unsigned int word);
+
+/* Call @fn as an interrupt handler is called. */
 void interrupt_call(QAPI void (*fn)(void));
+
+#if HOSTED_SCHED
+
+/* smp/cpus.c: make CPUs 1 .. @nr - 1; @at_once: they run as the host pleases, not by seed. */
+void smp_init(unsigned int nr, bool at_once);
+
+/* A flush: every other CPU has been told when this returns. */
+void smp_flush(void);
+
+/* A report begins: nobody else runs from now on, where one runs at a time. */
+void smp_freeze(void);
+
+#else
+
+static inline void smp_init(unsigned int nr, bool at_once)
+{
+	if (nr > 1 || at_once)
+		panic("hosted: this variant has one CPU");
+}
+
+static inline void smp_flush(void)
+{
+}
+
+static inline void smp_freeze(void)
+{
+}
+
+#endif
 
 #endif

@@ -21,6 +21,7 @@ QAPI void kernel_entry(uint32_t magic, uint32_t info_pa) __noreturn;
 
 static QAPI void stop(int code)
 {
+	smp_freeze();
 	port_stop(code);
 }
 
@@ -29,6 +30,7 @@ static const struct panic_ops panic_ops = { .dump_stack = backtrace_here, .stop 
 /* Any memory map may be booted with e820=, so there is memory wherever one may promise it. */
 void hosted_start(const struct host_boot *boot)
 {
+	smp_init(boot->nr_cpus, boot->at_once);
 	tlb_init(PHYS_ADDR_LIMIT);
 	kernel_entry(MULTIBOOT1_MAGIC, loader_load(boot));
 }

@@ -13,15 +13,17 @@
  * same, everything is forgotten, as a buffer that is too small forgets.  What is cached already is
  * never replaced by a fill.
  *
- * STATE.  cached: a bit for each page of the window, set while the process has it mapped; root_pa;
- * bus: RAM below DIRECT_MAP_MAX, mapped for good, which is where page tables lie.
+ * STATE.  cached: a bit for each page of the window, set while the process has it mapped; writable:
+ * the same while it may be written; busy: somebody looks at or changes these; root_pa; bus: RAM
+ * below DIRECT_MAP_MAX, mapped for good, which is where page tables lie.
  *
  * INVARIANTS.
  *   T1  a page that is not marked in @cached cannot be touched without a fault;
  *   T2  after a flush of a range returns, no page of it is marked.
  *
  * CONTEXT.  Any; a fill is part of whatever instruction needed it.  All CPUs share this one buffer:
- * a flush that forgets to tell the others is not found here.
+ * a flush that forgets to tell the others is not found here.  Of CPUs that run at once, two may fault
+ * at one page: the second finds it cached, and tries again.
  */
 #include "host_ops.h"
 #include "hosted.h"
@@ -35,7 +37,10 @@
 
 char *bus;
 
-static unsigned long cached[DIV_ROUND_UP(WINDOW_PAGES, WORD_BITS)];
+typedef unsigned long page_bits[DIV_ROUND_UP(WINDOW_PAGES, WORD_BITS)];
+
+static page_bits cached, writable;
+static bool busy;
 static phys_addr_t root_pa;
 static pte_t *root;
 
@@ -54,9 +59,14 @@ static unsigned long page_of(uintptr_t va)
 	return (va - PAGE_OFFSET) >> PAGE_SHIFT;
 }
 
+static bool test(const page_bits bits, unsigned long page)
+{
+	return bits[page / WORD_BITS] >> page % WORD_BITS & 1;
+}
+
 static bool is_cached(unsigned long page)
 {
-	return cached[page / WORD_BITS] >> page % WORD_BITS & 1;
+	return test(cached, page);
 }
 
 /* The first page of [page, end) that is cached; @end: none. */
@@ -72,16 +82,46 @@ static unsigned long next_cached(unsigned long page, unsigned long end)
 	return end;
 }
 
-static void mark(unsigned long page, unsigned long end, bool on)
+static void mark(page_bits bits, unsigned long page, unsigned long end, bool on)
 {
 	for (; page < end; page++) {
 		unsigned long bit = 1ul << page % WORD_BITS;
 
 		if (on)
-			cached[page / WORD_BITS] |= bit;
+			bits[page / WORD_BITS] |= bit;
 		else
-			cached[page / WORD_BITS] &= ~bit;
+			bits[page / WORD_BITS] &= ~bit;
 	}
+}
+
+/* ---- forgetting ---------------------------------------------------------------------------- */
+
+/* Interrupts need not be off: they are calls, at points, and there are none here. */
+static void lock(void)
+{
+	while (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+		;
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+}
+
+static void forget(uintptr_t start, uintptr_t end)
+{
+	unsigned long first, last;
+
+	start = clamp(start, PAGE_OFFSET, WINDOW_END);
+	end = end ? clamp(end, start, WINDOW_END) : WINDOW_END;
+	first = next_cached(page_of(start), page_of(end));
+	last = page_of(end);
+	if (first == last)
+		return;
+	while (!is_cached(last - 1))
+		last--;
+	mark(cached, first, last, false);
+	host_unmap(PAGE_OFFSET + (first << PAGE_SHIFT), (last - first) << PAGE_SHIFT);
 }
 
 /* ---- filling ------------------------------------------------------------------------------- */
@@ -134,10 +174,11 @@ static bool continues(const struct leaf *l, int distance)
 static void map_run(uintptr_t va, size_t size, phys_addr_t pa, bool may_write)
 {
 	if (host_map(va, size, pa, may_write)) {
-		tlb_flush_all();
+		forget(PAGE_OFFSET, WINDOW_END);
 		BUG_ON(host_map(va, size, pa, may_write));
 	}
-	mark(page_of(va), page_of(va + size), true);
+	mark(cached, page_of(va), page_of(va + size), true);
+	mark(writable, page_of(va), page_of(va + size), may_write);
 }
 
 /* Map the leaf and what continues it; of a large page that is cached in part, the page at @va. */
@@ -162,14 +203,12 @@ static void map_leaf(const struct leaf *l, uintptr_t va)
 		pa - (size_t)-before * size, may_write);
 }
 
-enum tlb_answer tlb_fill(uintptr_t va, bool is_write)
+static enum tlb_answer fill(uintptr_t va, bool is_write)
 {
 	struct leaf l;
 
-	if (va < PAGE_OFFSET || va >= WINDOW_END)
-		return TLB_NOT_PRESENT;
 	if (is_cached(page_of(va)))
-		return TLB_PROTECTED;
+		return is_write && !test(writable, page_of(va)) ? TLB_PROTECTED : TLB_FILLED;
 	if (!find_leaf(va, &l))
 		return TLB_NOT_PRESENT;
 	if (is_write && !(pte_prot(pte_read(&l.table[l.index])) & PROT_WRITE))
@@ -178,22 +217,31 @@ enum tlb_answer tlb_fill(uintptr_t va, bool is_write)
 	return TLB_FILLED;
 }
 
-/* ---- forgetting ---------------------------------------------------------------------------- */
+enum tlb_answer tlb_fill(uintptr_t va, bool is_write)
+{
+	enum tlb_answer answer;
+
+	if (va < PAGE_OFFSET || va >= WINDOW_END)
+		return TLB_NOT_PRESENT;
+	lock();
+	answer = fill(va, is_write);
+	unlock();
+	return answer;
+}
+
+/* ---- flushing ------------------------------------------------------------------------------ */
+
+static void flush(uintptr_t start, uintptr_t end)
+{
+	lock();
+	forget(start, end);
+	unlock();
+}
 
 QAPI void tlb_flush_range(uintptr_t start, uintptr_t end)
 {
-	unsigned long first, last;
-
-	start = clamp(start, PAGE_OFFSET, WINDOW_END);
-	end = end ? clamp(end, start, WINDOW_END) : WINDOW_END;
-	first = next_cached(page_of(start), page_of(end));
-	last = page_of(end);
-	if (first == last)
-		return;
-	while (!is_cached(last - 1))
-		last--;
-	mark(first, last, false);
-	host_unmap(PAGE_OFFSET + (first << PAGE_SHIFT), (last - first) << PAGE_SHIFT);
+	flush(start, end);
+	smp_flush();
 }
 
 QAPI void tlb_flush_all(void)
@@ -203,13 +251,14 @@ QAPI void tlb_flush_all(void)
 
 QAPI void tlb_flush_page(uintptr_t va)
 {
-	va = ALIGN_DOWN(va, PAGE_SIZE);
-	tlb_flush_range(va, va + PAGE_SIZE);
+	tlb_flush_page_local(va);
+	smp_flush();
 }
 
 QAPI void tlb_flush_page_local(uintptr_t va)
 {
-	tlb_flush_page(va);
+	va = ALIGN_DOWN(va, PAGE_SIZE);
+	flush(va, va + PAGE_SIZE);
 }
 
 /* ---- the root ------------------------------------------------------------------------------ */

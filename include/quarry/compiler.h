@@ -70,6 +70,9 @@
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* Of a count that only one may change at a time, and that others read with READ_ONCE(). */
+#define ADD_ONCE(x, n) WRITE_ONCE(x, (x) + (n))
+
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - __builtin_offsetof(type, member)))
 
 #define ARRAY_SIZE(a) ((unsigned int)(sizeof(a) / sizeof((a)[0])))

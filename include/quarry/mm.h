@@ -100,7 +100,7 @@ static inline void *page_address(const struct page *page)
 
 static inline enum zone_type page_zone_type(const struct page *page)
 {
-	return (enum zone_type)((page->flags & PG_ZONE_MASK) >> PG_ZONE_SHIFT);
+	return (enum zone_type)((READ_ONCE(page->flags) & PG_ZONE_MASK) >> PG_ZONE_SHIFT);
 }
 
 static inline struct zone *page_zone(const struct page *page)

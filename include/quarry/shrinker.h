@@ -18,7 +18,8 @@ struct shrinker {
 	const char *name;
 	/* Free about @nr pages; the number really freed. */
 	QAPI unsigned long (*shrink)(struct shrinker *s, unsigned long nr, gfp_t gfp);
-	struct list_head link; /* reclaim.c's */
+	struct list_head link;   /* reclaim.c's */
+	unsigned int nr_running; /* reclaim.c's */
 };
 
 /**
@@ -29,9 +30,10 @@ struct shrinker {
 QAPI void shrinker_register(struct shrinker *s);
 
 /**
- * shrinker_unregister - @s is asked no more.  It must not be running.
+ * shrinker_unregister - @s is asked no more, and is not running: others that ask it just now are
+ * waited for.
  *
- * Context: thread.
+ * Context: a thread that may sleep; not @s itself.
  */
 QAPI void shrinker_unregister(struct shrinker *s);
 

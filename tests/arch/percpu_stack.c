@@ -1,7 +1,7 @@
 /*
  * percpu_stack.c - the stacks of the per-CPU lists: what pop and push take, give and refuse.
  *
- * NOT HERE.  Interruptions at each instruction of the x86 port's sequences: x86/percpu_stack.c.
+ * NOT HERE.  Interruptions at each instruction of the port's steps: percpu_steps.c.
  *
  * STATE.  The stack under test, a per-CPU variable; what the interruption saw.
  */

@@ -517,12 +517,13 @@ const struct death page_deaths[] = {
 };
 
 static const struct death *const tables[] = { page_deaths,    slab_deaths,    mempool_deaths,
-					      vmalloc_deaths, highmem_deaths, dma_deaths };
+					      vmalloc_deaths, highmem_deaths, dma_deaths,
+					      port_deaths };
 
 QAPI int death_commit(const char *name)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
-		for (const struct death *d = tables[i]; d->name; d++) {
+		for (const struct death *d = tables[i]; d && d->name; d++) {
 			if (strcmp(d->name, name))
 				continue;
 			d->commit();
@@ -536,7 +537,7 @@ QAPI int death_commit(const char *name)
 QAPI void death_show(struct out *o)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++) {
-		for (const struct death *d = tables[i]; d->name; d++)
+		for (const struct death *d = tables[i]; d && d->name; d++)
 			out_printf(o, "%s\n", d->name);
 	}
 }

@@ -21,11 +21,52 @@
 
 DECLARE_PER_CPU(unsigned int, context_word);
 
+#if HOSTED_SCHED
+
+/* Each is one instruction to the rest: nothing comes in between (arch/hosted/smp/cpus.c). */
+QAPI unsigned int context_read(void);
+QAPI unsigned long irq_save(void);
+QAPI void irq_enable(void);
+QAPI void preempt_disable(void);
+QAPI void preempt_enable(void);
+
+#else
+
 /* The whole word: 0 where sleeping is allowed. */
 static inline unsigned int context_read(void)
 {
 	return this_cpu_read(context_word);
 }
+
+/* Switch interrupts off; the result is for irq_restore(). */
+static inline unsigned long irq_save(void)
+{
+	unsigned long was_off = context_read() & CONTEXT_IRQS_OFF;
+
+	this_cpu_or(context_word, CONTEXT_IRQS_OFF);
+	barrier();
+	return was_off;
+}
+
+static inline void irq_enable(void)
+{
+	barrier();
+	this_cpu_and(context_word, ~CONTEXT_IRQS_OFF);
+}
+
+static inline void preempt_disable(void)
+{
+	this_cpu_add(context_word, 1);
+	barrier();
+}
+
+static inline void preempt_enable(void)
+{
+	barrier();
+	this_cpu_add(context_word, -1);
+}
+
+#endif
 
 static inline bool env_can_sleep(void)
 {
@@ -48,38 +89,10 @@ static inline bool cpu_irqs_enabled(void)
 	return !irqs_disabled();
 }
 
-/* Switch interrupts off; the result is for irq_restore(). */
-static inline unsigned long irq_save(void)
-{
-	unsigned long was_off = context_read() & CONTEXT_IRQS_OFF;
-
-	this_cpu_or(context_word, CONTEXT_IRQS_OFF);
-	barrier();
-	return was_off;
-}
-
-static inline void irq_enable(void)
-{
-	barrier();
-	this_cpu_and(context_word, ~CONTEXT_IRQS_OFF);
-}
-
 static inline void irq_restore(unsigned long was_off)
 {
 	if (!was_off)
 		irq_enable();
-}
-
-static inline void preempt_disable(void)
-{
-	this_cpu_add(context_word, 1);
-	barrier();
-}
-
-static inline void preempt_enable(void)
-{
-	barrier();
-	this_cpu_add(context_word, -1);
 }
 
 #endif

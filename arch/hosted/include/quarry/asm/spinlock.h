@@ -2,7 +2,8 @@
  * Layer: port
  * spinlock.h - the lock word of <quarry/spinlock.h>: who holds it.
  *
- * A CPU that takes a lock which it holds already would wait for ever: here it traps.
+ * A CPU that waits lets others run; when nobody can go on, or it holds the lock itself, the report
+ * names all of them and the locks (arch/hosted/smp/schedule.c).  With one CPU it traps.
  */
 #ifndef QUARRY_ASM_SPINLOCK_H
 #define QUARRY_ASM_SPINLOCK_H
@@ -12,12 +13,20 @@
 
 typedef struct {
 	unsigned int holder; /* its CPU's number plus 1; 0: free */
+	const void *taker;   /* who took it last: a return address, for reports */
 } arch_spinlock_t;
 
 #define ARCH_SPINLOCK_INIT \
 	{                  \
-		0          \
+		0, NULL    \
 	}
+
+#if HOSTED_SCHED
+
+QAPI void arch_spin_lock(arch_spinlock_t *l);
+QAPI void arch_spin_unlock(arch_spinlock_t *l);
+
+#else
 
 static inline void arch_spin_lock(arch_spinlock_t *l)
 {
@@ -35,6 +44,8 @@ static inline void arch_spin_unlock(arch_spinlock_t *l)
 {
 	__atomic_store_n(&l->holder, 0, __ATOMIC_RELEASE);
 }
+
+#endif
 
 static inline bool arch_spin_is_locked(const arch_spinlock_t *l)
 {

@@ -12,6 +12,13 @@ struct percpu_stack;
 
 #define RESTART_LEAST 4u /* moments at least at which an interrupt finds a pop or push begun */
 
+/* Where an interruption finds a sequence begun: before each of its instructions but the first. */
+#define RESTART_POP_HITS       4u /* of 5: two loads, test, jump, commit */
+#define RESTART_POP_EMPTY_HITS 3u /* the commit is not reached */
+#define RESTART_PUSH_HITS      6u /* of 7: load, two tests and jumps, store, commit */
+#define RESTART_PUSH_FULL_HITS 2u
+#define RESTART_PUSH_TOP_HITS  4u
+
 /* One inlined pop or push.  EIP in (start, end): begun, not committed. */
 struct restart_sequence {
 	uint32_t start, end;

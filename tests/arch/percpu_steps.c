@@ -1,33 +1,24 @@
 /*
- * percpu_stack.c - the stacks of the per-CPU lists, interrupted at each of their instructions.
+ * percpu_steps.c - the stacks of the per-CPU lists, interrupted at each step of a pop or push.
  *
- * THEORY.  A pop or push is a restartable sequence: interrupted anywhere before its last
- * instruction, it starts again.  The port can step through one and call a function in interrupt
- * context at the n-th instruction; that function pops, pushes, or empties the stack.  Whatever it
+ * THEORY.  A pop or push that is interrupted before its last step starts again.  The port can call a
+ * function in interrupt context at the n-th step (on x86, an instruction); that function pops, pushes, or empties the stack.  Whatever it
  * does, each object must be afterwards where one of the two operations left it: in the stack, in
  * the hands of the interrupted operation, or in those of the interrupting one; once.
  *
- * That a sequence is what may be restarted (its last instruction commits, none before it does) is
- * read off the instructions: test_restart.py.
+ * How many steps there are: <quarry/asm/restart.h>.  That an x86 sequence is what may be restarted
+ * (its last instruction commits, none before it does) is read off the instructions:
+ * test_restart.py.
  *
  * STATE.  The stack under test, a per-CPU variable; what the interruption got.
  */
 #include <quarry/asm/restart.h>
 #include <quarry/ktest.h>
 #include <quarry/percpu.h>
-#include <quarry/port.h>
-#include <quarry/string.h>
 
 #define NR_OBJECTS 4u
 #define LIMIT      3u
 #define MAX_NTH    64u /* more instructions than any sequence has */
-
-/* Where an interruption finds a sequence begun: before each of its instructions but the first. */
-#define POP_HITS       4u /* of 5: two loads, test, jump, commit */
-#define POP_EMPTY_HITS 3u /* the commit is not reached */
-#define PUSH_HITS      6u /* of 7: load, two tests and jumps, store, commit */
-#define PUSH_FULL_HITS 2u
-#define PUSH_TOP_HITS  4u
 
 static DEFINE_PER_CPU(struct percpu_stack, stack);
 
@@ -42,31 +33,6 @@ static void setup(unsigned int nr, unsigned int limit)
 	s->limit = limit;
 	for (unsigned int i = 0; i < nr; i++)
 		s->slot[s->nr++] = &objects[i];
-}
-
-/* ---- the table ------------------------------------------------------------------------------ */
-
-static bool in_text(uint32_t start, uint32_t end)
-{
-	unsigned int nr;
-	const struct port_image_part *part = port_image(&nr);
-
-	for (unsigned int i = 0; i < nr; i++)
-		if (!strcmp(part[i].name, "kernel text"))
-			return start >= (uint32_t)part[i].start && end <= (uint32_t)part[i].end;
-	return false;
-}
-
-KTEST(percpu_stack, every_sequence_of_the_table_lies_in_the_kernels_text)
-{
-	unsigned int nr = 0;
-
-	for (const struct restart_sequence *s = restart_table; s < restart_table_end; s++) {
-		EXPECT_TRUE(t, s->start < s->end);
-		EXPECT_TRUE(t, in_text(s->start, s->end));
-		nr++;
-	}
-	EXPECT_GE(t, 2, nr); /* at least the two that are stepped through here */
 }
 
 /* ---- interrupted ---------------------------------------------------------------------------- */
@@ -171,14 +137,14 @@ KTEST(percpu_stack, a_pop_interrupted_at_any_instruction_neither_loses_nor_doubl
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(interruptions); i++)
 		for (unsigned int nr = 1; nr <= 3; nr++) {
-			EXPECT_EQ(t, POP_HITS, pop_interrupted_by(t, interruptions[i], nr));
+			EXPECT_EQ(t, RESTART_POP_HITS, pop_interrupted_by(t, interruptions[i], nr));
 		}
 }
 
 KTEST(percpu_stack, a_pop_of_an_empty_stack_interrupted_by_a_push_gives_what_was_pushed)
 {
-	EXPECT_EQ(t, POP_EMPTY_HITS, pop_interrupted_by(t, interrupt_nothing, 0));
-	EXPECT_EQ(t, POP_EMPTY_HITS, pop_interrupted_by(t, interrupt_push, 0));
+	EXPECT_EQ(t, RESTART_POP_EMPTY_HITS, pop_interrupted_by(t, interrupt_nothing, 0));
+	EXPECT_EQ(t, RESTART_POP_EMPTY_HITS, pop_interrupted_by(t, interrupt_push, 0));
 }
 
 /* A push to a stack of @nr, interrupted; objects[nr] is pushed by it, the next one meanwhile. */
@@ -203,7 +169,8 @@ KTEST(percpu_stack, a_push_interrupted_at_any_instruction_neither_loses_nor_doub
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(interruptions); i++)
 		for (unsigned int nr = 0; nr <= 2; nr++) {
-			EXPECT_EQ(t, PUSH_HITS, push_interrupted_by(t, interruptions[i], nr));
+			EXPECT_EQ(t, RESTART_PUSH_HITS,
+				  push_interrupted_by(t, interruptions[i], nr));
 		}
 }
 
@@ -216,7 +183,7 @@ KTEST(percpu_stack, a_push_to_a_full_stack_interrupted_by_a_pop_succeeds)
 		prepare_interruption(NULL);
 		pushed = restart_step_push(&stack, &objects[LIMIT], nth, &hit, interrupt_pop);
 		EXPECT_EQ(t, hit, pushed);
-		EXPECT_EQ(t, nth <= PUSH_FULL_HITS, hit);
+		EXPECT_EQ(t, nth <= RESTART_PUSH_FULL_HITS, hit);
 		expect_each_once(t, NR_OBJECTS, pushed ? NULL : &objects[LIMIT]);
 	}
 }
@@ -228,9 +195,9 @@ KTEST(percpu_stack, a_push_interrupted_by_a_push_of_the_same_pointer_is_refused)
 	for (unsigned int nth = 1; hit; nth++) {
 		setup(1, LIMIT);
 		prepare_interruption(&objects[1]);
-		EXPECT_EQ(t, nth > PUSH_HITS,
+		EXPECT_EQ(t, nth > RESTART_PUSH_HITS,
 			  restart_step_push(&stack, &objects[1], nth, &hit, interrupt_push));
-		EXPECT_EQ(t, nth <= PUSH_HITS, hit);
+		EXPECT_EQ(t, nth <= RESTART_PUSH_HITS, hit);
 		expect_each_once(t, 2, NULL);
 	}
 }
@@ -242,19 +209,19 @@ KTEST(percpu_stack, a_push_of_the_top_interrupted_by_its_pop_succeeds)
 	for (unsigned int nth = 1; hit; nth++) {
 		setup(2, LIMIT);
 		prepare_interruption(NULL);
-		EXPECT_EQ(t, nth <= PUSH_TOP_HITS,
+		EXPECT_EQ(t, nth <= RESTART_PUSH_TOP_HITS,
 			  restart_step_push(&stack, &objects[1], nth, &hit, interrupt_pop));
-		EXPECT_EQ(t, nth <= PUSH_TOP_HITS, hit);
+		EXPECT_EQ(t, nth <= RESTART_PUSH_TOP_HITS, hit);
 		EXPECT_EQ(t, 2, this_cpu_ptr(&stack)->nr);
 	}
 }
 
 /* Two sequences in one function, with code before, between and behind them. */
-static QAPI uint32_t replace_top(struct percpu_stack *s, void *obj)
+static QAPI uintptr_t replace_top(struct percpu_stack *s, void *obj)
 {
 	void *old = percpu_stack_pop(s);
 
-	return percpu_stack_push(s, obj) ? (uint32_t)old : 0;
+	return percpu_stack_push(s, obj) ? (uintptr_t)old : 0;
 }
 
 KTEST(percpu_stack, a_function_can_be_interrupted_in_each_of_its_sequences)
@@ -262,15 +229,15 @@ KTEST(percpu_stack, a_function_can_be_interrupted_in_each_of_its_sequences)
 	unsigned int nth = 1;
 
 	for (bool hit = true; hit; nth++) {
-		uint32_t old;
+		uintptr_t old;
 
 		setup(2, LIMIT);
 		prepare_interruption(&objects[3]);
-		old = restart_step_call((const void *)replace_top, (uint32_t)&stack,
-					(uint32_t)&objects[2], nth, &hit, interrupt_push);
-		EXPECT_EQ(t, nth <= POP_HITS + PUSH_HITS, hit);
-		EXPECT_EQ(t, (uint32_t)&objects[nth <= POP_HITS ? 3 : 1], old);
+		old = restart_step_call((const void *)replace_top, (uintptr_t)&stack,
+					(uintptr_t)&objects[2], nth, &hit, interrupt_push);
+		EXPECT_EQ(t, nth <= RESTART_POP_HITS + RESTART_PUSH_HITS, hit);
+		EXPECT_EQ(t, (uintptr_t)&objects[nth <= RESTART_POP_HITS ? 3 : 1], old);
 		expect_each_once(t, hit ? 4 : 3, (void *)old);
 	}
-	EXPECT_EQ(t, POP_HITS + PUSH_HITS + 2, nth);
+	EXPECT_EQ(t, RESTART_POP_HITS + RESTART_PUSH_HITS + 2, nth);
 }
