@@ -21,6 +21,8 @@ fuzz-programs :=
 fuzz-kernel-src := $(hosted-library) $(filter-out $(hosted-library) arch/x86/% tests/%,$(kernel-src)) \
 	$(hosted-src) tests/ktest.c tests/bench/process/no_rows.c
 fuzz-shared-src := tests/fuzz/fuzz.c
+fuzz-src-parse := tests/fuzz/parse_env.c
+fuzz-src-machine := $(addprefix tests/fuzz/,machine_env.c world.c model.c)
 fuzz-host-src := tests/fuzz/host_fuzz.c tests/fuzz/host_mutate.c
 fuzz-host-src-machine := $(filter-out %/host_main.c,$(hosted-host-src)) tests/fuzz/host_memory.c
 
@@ -34,6 +36,10 @@ $(fuzz-out)/boot/% $(fuzz-out)/tests/fuzz/% $(fuzz-out)/arch/x86/e820.o $(fuzz-o
 fuzz-cflags = $(fuzz-common) $(fuzz-sanitize) $(fuzz-counters) $(HOST_WARNINGS) $(CONFIG_FLAGS) \
 	-ffreestanding -fno-stack-protector -Iinclude -Iarch/hosted/include \
 	$(foreach n,$(host-renamed),-D$(n)=q_$(n))
+
+# The oracle looks at each frame, and is not what is looked at.
+$(fuzz-out)/tests/fuzz/model.o: private fuzz-counters := -O2
+$(fuzz-out)/tests/fuzz/model.o: private fuzz-sanitize :=
 
 $(fuzz-out)/%.o: %.c tools/fuzz.mk
 	@mkdir -p $(@D)
@@ -59,21 +65,21 @@ fuzz-ldflags-machine := $(subst __start_ktests,0,$(subst __stop_ktests,0,$(hoste
 # $(1): target; $(2): its kind; $(3): how it is linked with the kernel.
 define fuzz-program
 fuzz-programs += $(fuzz-out)/fuzz-$(1)
-$(fuzz-out)/fuzz-$(1): $$(call fuzz-obj,tests/fuzz/$(2)_$(1).c tests/fuzz/$(2)_env.c $(fuzz-host-src) \
+$(fuzz-out)/fuzz-$(1): $$(call fuzz-obj,tests/fuzz/$(2)_$(1).c $(fuzz-src-$(2)) $(fuzz-host-src) \
 		$(fuzz-host-src-$(2))) \
 		$(fuzz-out)/libkernel.a
 	@$$(if $$(V),,echo "  LINK    $$@")
 	$$(Q)clang -m64 -fsanitize=fuzzer $$(fuzz-sanitize) $$(fuzz-ldflags-$(2)) -o $$@ \
 		$$(filter %.o,$$^) $(3)
 
--include $(fuzz-out)/tests/fuzz/$(2)_$(1).d $(fuzz-out)/tests/fuzz/$(2)_env.d
+-include $(fuzz-out)/tests/fuzz/$(2)_$(1).d
 endef
 $(foreach t,$(fuzz-parse),$(eval $(call fuzz-program,$(t),parse,$(fuzz-out)/libkernel.a)))
 $(foreach t,$(fuzz-machine),$(eval $(call fuzz-program,$(t),machine,\
 	-Wl$(comma)--whole-archive $(fuzz-out)/libkernel.a -Wl$(comma)--no-whole-archive)))
 
 -include $(patsubst %.c,$(fuzz-out)/%.d,$(fuzz-kernel-src) $(fuzz-shared-src) $(fuzz-host-src) \
-	$(fuzz-host-src-machine))
+	$(fuzz-host-src-machine) $(fuzz-src-parse) $(fuzz-src-machine))
 
 .PHONY: print-fuzz-programs
 print-fuzz-programs:
