@@ -1,10 +1,11 @@
 /*
  * machine_pages.c - page operations on any machine.
  *
- * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays.  An operation takes the next
- * slot that it makes sense for.  The model says beforehand what must come of a request; each page
- * that is handed out must be in a zone that the mask allows and nobody else's, and keeps its owner's
- * pattern until it is freed.  At the end everything is freed, and the world must be as it was.
+ * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays.  An operation takes the
+ * next slot that it makes sense for.  The model says beforehand what must come of a request; each
+ * page that is handed out must be in a zone that the mask allows and nobody else's, and keeps its
+ * owner's pattern until it is freed.  At the end everything is freed, and the world must be as it
+ * was.
  *
  * STATE.  The slots; op: what is being done, for calls without arguments.
  *
@@ -62,7 +63,7 @@ static gfp_t op_gfp(gfp_t without)
 	return op->b & IN_INTERRUPT ? gfp & ~(gfp_t)__GFP_WAIT : gfp;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static void check_page(struct page *page, gfp_t gfp)
 {
@@ -170,7 +171,7 @@ static void do_alloc_exact(void)
 	s->size = size;
 }
 
-/* ---- arrays --------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------ */
 
 static unsigned long nr_filled(const struct slot *s)
 {
@@ -225,7 +226,7 @@ static void free_array(struct slot *s)
 	s->kind = EMPTY;
 }
 
-/* ---- what is done with blocks ---------------------------------------------------------------- */
+/* ---- what is done with blocks ------------------------------------------------------------ */
 
 static void free_slot(struct slot *s)
 {
@@ -305,7 +306,7 @@ static void do_reference(void)
 	}
 }
 
-/* ---- the machine ------------------------------------------------------------------------------ */
+/* ---- the machine ------------------------------------------------------------------------- */
 
 static void do_quiesce(void)
 {

@@ -36,12 +36,12 @@ static uint8_t frames[FRAMES_MAX];
 static struct model_object objects[MODEL_OBJECTS];
 static unsigned int next_id;
 
-static int pattern(unsigned int id)
+int model_pattern(unsigned int id)
 {
 	return (int)(1 + id % BYTES);
 }
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------ */
 
 void model_init(void)
 {
@@ -153,13 +153,13 @@ void model_give(pfn_t pfn, unsigned long nr)
 
 void model_mark(pfn_t pfn, unsigned long nr, unsigned int id)
 {
-	host_fill(bus + pfn * PAGE_SIZE, pattern(id), nr * PAGE_SIZE);
+	host_fill(bus + pfn * PAGE_SIZE, model_pattern(id), nr * PAGE_SIZE);
 }
 
 void model_verify(pfn_t pfn, unsigned long nr, unsigned int id)
 {
 	for (unsigned long i = 0; i < nr; i++)
-		FUZZ_CHECK(host_holds(bus + (pfn + i) * PAGE_SIZE, pattern(id), PAGE_SIZE),
+		FUZZ_CHECK(host_holds(bus + (pfn + i) * PAGE_SIZE, model_pattern(id), PAGE_SIZE),
 			   "somebody wrote to frame %#lx, which has an owner", pfn + i);
 }
 
@@ -168,7 +168,7 @@ bool model_zero(pfn_t pfn, unsigned long nr)
 	return host_holds(bus + pfn * PAGE_SIZE, 0, nr * PAGE_SIZE);
 }
 
-/* ---- objects -------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------- */
 
 static void must_be_apart(const struct model_object *o)
 {
@@ -191,13 +191,13 @@ struct model_object *model_add(const void *start, size_t size, size_t guard)
 			   "more objects than the model has room for");
 	*o = (struct model_object){ (uintptr_t)start, size, guard, next_id++, true };
 	must_be_apart(o);
-	host_fill((void *)o->start, pattern(o->id), size);
+	host_fill((void *)o->start, model_pattern(o->id), size);
 	return o;
 }
 
 static void must_hold(const struct model_object *o, size_t size)
 {
-	FUZZ_CHECK(host_holds((void *)o->start, pattern(o->id), size),
+	FUZZ_CHECK(host_holds((void *)o->start, model_pattern(o->id), size),
 		   "somebody wrote to an object of %zu bytes at %#lx", o->size, o->start);
 }
 
@@ -213,7 +213,7 @@ void model_move(struct model_object *o, const void *start, size_t size, size_t k
 	must_hold(o, kept);
 	o->size = size;
 	must_be_apart(o);
-	host_fill((void *)o->start, pattern(o->id), size);
+	host_fill((void *)o->start, model_pattern(o->id), size);
 }
 
 /* From each object's end, and from the start, to the next object. */

@@ -14,7 +14,7 @@ enum model_answer { MUST_FAIL, MAY_DO_EITHER, MUST_SUCCEED };
 /* Look at the machine as it is after boot: once, with empty per-CPU lists. */
 void model_init(void);
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------ */
 
 /* What must come of alloc_pages(@gfp, @order), if nothing but what was told here holds frames. */
 enum model_answer model_pages(gfp_t gfp, unsigned int order);
@@ -31,7 +31,10 @@ void model_mark(pfn_t pfn, unsigned long nr, unsigned int id);
 void model_verify(pfn_t pfn, unsigned long nr, unsigned int id);
 bool model_zero(pfn_t pfn, unsigned long nr);
 
-/* ---- objects -------------------------------------------------------------------------------- */
+/* The byte of which the pattern of @id is made. */
+int model_pattern(unsigned int id);
+
+/* ---- objects ----------------------------------------------------------------------------- */
 
 #define MODEL_OBJECTS 512u
 
