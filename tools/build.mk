@@ -53,6 +53,14 @@ coverage: setup
 		$(hosted-out)/quarry-m32-gcc-cov </dev/null >&2
 	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/coverage.py
 
+# Random inputs against the oracles of tests/fuzz; MERGE=1: then keep what is new, and small.
+.PHONY: fuzz
+fuzz: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(fuzz-programs) </dev/null >&2
+	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/fuzz.py --time $(TIME) --target '$(TARGET)' \
+		$(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(MERGE)),--merge) $(fuzz-programs)
+
 .PHONY: debug
 debug: setup
 	$(build-kernel)
@@ -95,6 +103,7 @@ Verbs
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
+  make fuzz       random inputs and operations against oracles, under sanitizers: tests/fuzz/README.md
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these
@@ -125,6 +134,9 @@ Tests (test, test-long)
   FILTER=pattern  rows and host suites by name, or else tests inside the kernel
   V=1             print the logs as they come
   LIST=1          only list rows and tests
+
+Fuzzing (fuzz)
+  TARGET="a b"    globs of targets; TIME=$(TIME): seconds each; SEED=7; MERGE=1 keeps new inputs
 
 Benchmark (bench)
   FILTER=pattern  rows by name: globs, '|' between them, or a part of the name

@@ -29,12 +29,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import e820map
+import fuzz
 import ktap
 import qhosted
 import run_qemu
@@ -44,6 +46,8 @@ from run_qemu import (BUILD, ROOT, Console, Machine, MachineEnded, StartError, b
 from testrows import MAPS, Config, ConfigError, merge_words
 
 PYTHON = "/usr/bin/python3"
+FUZZ_SECONDS = 2        # of new inputs for each fuzzing program
+FUZZ_SEED = 1
 HOST_TIMEOUT = 300.0    # seconds for one host program
 PYTEST_TIMEOUT = 300.0  # and for one pytest file
 LOG_TAIL = 25           # lines of a failed job's log that are shown
@@ -281,6 +285,20 @@ def host_job(path):
     return Job(f"host-{Path(path).name}", "host", run, program=path)
 
 
+def fuzz_job(path):
+    """A fuzzing program on its corpus, then on new inputs for a moment, the same ones each time."""
+    def run(stream):
+        with tempfile.TemporaryDirectory() as fresh:
+            outcome = fuzz.fuzz(str(ROOT / path), FUZZ_SECONDS, FUZZ_SEED, Path(fresh))
+        stream(outcome.log)
+        corpus = list((fuzz.CORPUS / outcome.name).iterdir())
+        why = [outcome.failure, *outcome.steps.splitlines()] if outcome.failure else []
+        return Verdict(log=outcome.log, seconds=outcome.seconds, tests=[
+            Test(f"fuzz.{outcome.name}_finds_nothing", not why, why),
+            Test(f"fuzz.{outcome.name}_has_a_corpus", bool(corpus))])
+    return Job(Path(path).name, "fuzz", run, program=path)
+
+
 def hosted_job(row):
     """The kernel in a process."""
     def run(stream):
@@ -344,13 +362,13 @@ def pytest_job(path, kernel, long=False):
     return Job(name, "pytest", run)
 
 
-def host_programs():
-    """Paths of the host test programs, built."""
-    listed = subprocess.run([*make_argv(), "print-host-tests"], cwd=ROOT,
+def host_programs(which="host-tests"):
+    """Paths of the host test programs; of the fuzzing programs: "fuzz-programs"."""
+    listed = subprocess.run([*make_argv(), f"print-{which}"], cwd=ROOT,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                             check=False, env=make_env())
     if listed.returncode:
-        raise ConfigError("make print-host-tests failed")
+        raise ConfigError(f"make print-{which} failed")
     return listed.stdout.split()
 
 
@@ -402,6 +420,7 @@ def test_pattern(pattern):
 def choose_jobs(config, args):
     """(jobs, is this everything?)"""
     host = [host_job(path) for path in host_programs()] + hosted_jobs(args.long)
+    host += [fuzz_job(path) for path in host_programs("fuzz-programs")]
     host += [pytest_job(path, config.kernel, args.long) for path in pytest_files()]
     rows = [row_job(row) for row in config.rows(args.long)]
     if not args.filter:
@@ -547,6 +566,8 @@ def list_all(config, args):
     """LIST=1: jobs, and the kernel's tests as the kernel itself names them."""
     for path in host_programs():
         print(f"host    {Path(path).name}")
+    for path in host_programs("fuzz-programs"):
+        print(f"fuzz    {Path(path).name}")
     for job in hosted_jobs(args.long):
         print(f"hosted  {job.name}: {job.append}")
     for path in pytest_files():

@@ -19,7 +19,7 @@ packages=(
 	python3 python3-pytest python3-psutil python3-pexpect
 	# check
 	# processes: sanitizers, valgrind, coverage
-	libclang-rt-dev valgrind gcovr
+	libclang-rt-dev llvm valgrind gcovr
 	clang clang-format clang-tidy cppcheck
 )
 
