@@ -134,6 +134,13 @@ QAPI void fault_count(struct fault_counts *c);
 QAPI void fault_count_reset(void);
 
 /**
+ * fault_kind_name - "page" and so on.
+ *
+ * Context: any.
+ */
+QAPI const char *fault_kind_name(enum fault_kind kind);
+
+/**
  * fault_parse - do what @text says, in the words above.
  *
  * Return:  0; -EINVAL when it says nothing that makes sense, and nothing changes.

@@ -269,6 +269,11 @@ QAPI void fault_count_reset(void)
 
 /* ---- in words --------------------------------------------------------------------------- */
 
+QAPI const char *fault_kind_name(enum fault_kind kind)
+{
+	return kind_names[kind];
+}
+
 /* Cut the next word off @text, which ends at @end or with it: false if there is none or no room. */
 static bool cut_word(const char **text, char end, char word[WORD_BYTES])
 {
