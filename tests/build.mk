@@ -13,7 +13,7 @@ ifneq ($(filter PAGE_OWNER=0,$(CONFIG)),)
 tests-src := $(filter-out $(call tests-using,page_owner_check|pageowner_show),$(tests-src))
 endif
 ifneq ($(filter FAULT_INJECT=0,$(CONFIG)),)
-tests-src := $(filter-out tests/faults.c $(call tests-using,fault_parse),$(tests-src))
+tests-src := $(filter-out tests/faults.c $(call tests-using,fault_nth|fault_show),$(tests-src))
 endif
 ifneq ($(filter CHECK=0,$(CONFIG)),)
 tests-src := $(filter-out tests/mm/account.c tests/mm/exhaustion.c tests/mm/walk.c \
