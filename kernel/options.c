@@ -12,6 +12,7 @@
 #include <quarry/errno.h>
 #include <quarry/printk.h>
 #include <quarry/string.h>
+#include <quarry/tests.h>
 
 #include "boot.h"
 
@@ -130,6 +131,6 @@ const struct boot_option kernel_boot_options[] = {
 	{ "mem", set_mem },     { "memmap", set_memmap },   { "e820", set_e820 },
 	{ "test", set_test },   { "death", set_death },     { "seed", set_seed },
 	{ "steps", set_steps }, { "long", set_long },       { "loglevel", set_loglevel },
-	{ "bench", set_bench }, { "console", set_console },
+	{ "bench", set_bench }, { "console", set_console }, { "faults", faults_parse },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);

@@ -10,4 +10,5 @@ mm-src += $(call config-on,SHOW,mm/show.c mm/slab_show.c mm/vmalloc_show.c mm/km
 mm-src += $(call config-on,CHECK,mm/check.c mm/slab_check.c mm/vmalloc_check.c mm/kmap_check.c mm/dma_check.c)
 mm-src += $(call config-on,PAGE_POISON,mm/debug/page_poison.c)
 mm-src += $(call config-on,PAGE_OWNER,mm/debug/page_owner.c mm/debug/leaks.c)
+mm-src += $(call config-on,FAULT_INJECT,mm/debug/fault_inject.c)
 mm-src += $(call config-on,SLAB_DEBUG,mm/debug/slab_debug.c)

@@ -28,6 +28,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/fault_inject.h"
 #include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "debug/slab_debug.h"
@@ -146,6 +147,9 @@ const struct boot_option mm_boot_options[] = {
 	{ "slab_debug", slab_debug_parse },
 	{ "vmalloc_debug", vmalloc_debug_parse },
 	{ "kmap_debug", set_kmap_debug },
+	{ "fail_page_alloc", fault_page_parse },
+	{ "failslab", fault_object_parse },
+	{ "fault", fault_option_parse },
 };
 const unsigned int nr_mm_boot_options = ARRAY_SIZE(mm_boot_options);
 
@@ -426,6 +430,7 @@ static __init QAPI void allocator_step(void)
 	derive_limits();
 	page_poison_start();
 	page_owner_start();
+	fault_start();
 }
 
 static __init QAPI void slab_step(void)

@@ -32,6 +32,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/fault_inject.h"
 #include "internal.h"
 
 #define STATIC_REGIONS 128u
@@ -284,6 +285,8 @@ QAPI void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align, const char *n
 		panic("memblock_alloc of %llu bytes for '%s' after the hand-over to the page "
 		      "allocator",
 		      size, name);
+	if (fault_memblock((size_t)size))
+		return NULL;
 	ensure_slack(&memblock, &memblock.reserved); /* before the range is chosen: see grow() */
 	pa = memblock_find(size, align, 0, MEMBLOCK_ANYWHERE);
 	if (!pa)

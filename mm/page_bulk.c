@@ -30,6 +30,7 @@
 #include <quarry/bits.h>
 #include <quarry/mm.h>
 
+#include "debug/fault_inject.h"
 #include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "internal.h"
@@ -39,7 +40,7 @@
 /* Does a debug option want to see each page? */
 static inline bool watched(void)
 {
-	return page_poison_on() || page_owner_on();
+	return page_poison_on() || page_owner_on() || fault_on(FAULT_PAGE);
 }
 
 /* ---- taking ----------------------------------------------------------------------------- */

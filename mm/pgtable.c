@@ -38,6 +38,7 @@
 #include <quarry/pgtable.h>
 #include <quarry/spinlock.h>
 
+#include "debug/fault_inject.h"
 #include "internal.h"
 
 #define ROOT_LEVEL (PT_LEVELS - 1u)
@@ -82,6 +83,8 @@ QAPI pte_t *pgtable_alloc_table(void)
 {
 	struct page *page;
 
+	if (fault_pgtable())
+		return NULL;
 	if (!memblock.closed) {
 		pte_t *table = memblock_alloc(PAGE_SIZE, PAGE_SIZE, NAME_PAGE_TABLES);
 

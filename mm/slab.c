@@ -42,6 +42,7 @@
 #include <quarry/mm.h>
 #include <quarry/string.h>
 
+#include "debug/fault_inject.h"
 #include "debug/slab_debug.h"
 #include "internal.h"
 #include "slab.h"
@@ -174,10 +175,13 @@ static void add_slab(struct kmem_cache *c, struct slab *s)
 QAPI bool cache_grow(struct kmem_cache *c, gfp_t gfp)
 {
 	const struct slab_layout *layout;
-	struct page *page = get_pages(c, gfp, &layout);
+	struct page *page;
 	struct slab *s;
 	char *base;
 
+	if (fault_slab(gfp, c->object_size))
+		return false;
+	page = get_pages(c, gfp, &layout);
 	if (!page)
 		return false;
 	base = (char *)page_address(page) + next_colour(c, layout);
@@ -390,14 +394,20 @@ QAPI void cache_return(struct kmem_cache *c, unsigned int nr, void **objs)
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
-QAPI void cache_drain_shared(struct kmem_cache *c)
+QAPI void cache_set_shared_limit(struct kmem_cache *c, unsigned int limit)
 {
 	void *objs[PERCPU_STACK_SLOTS];
 	unsigned long flags = spin_lock_irqsave(&c->lock);
 	unsigned int nr = take_shared(c, ARRAY_SIZE(objs), objs + ARRAY_SIZE(objs));
 
+	c->shared_limit = limit;
 	spin_unlock_irqrestore(&c->lock, flags);
 	cache_return(c, nr, objs + ARRAY_SIZE(objs) - nr);
+}
+
+QAPI void cache_drain_shared(struct kmem_cache *c)
+{
+	cache_set_shared_limit(c, c->shared_limit);
 }
 
 /* ---- empty slabs ------------------------------------------------------------------------ */

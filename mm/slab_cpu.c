@@ -43,6 +43,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/fault_inject.h"
 #include "debug/slab_debug.h"
 #include "slab.h"
 
@@ -218,6 +219,8 @@ __noinline QAPI void *slab_alloc_slow(struct kmem_cache *c, gfp_t gfp, const voi
 	void *obj;
 
 	check_request(c, gfp);
+	if (fault_object(gfp, c->object_size))
+		return NULL;
 	while ((obj = percpu_stack_pop(c->magazine)) == NULL && (obj = refill(c)) == NULL) {
 		if (!cache_grow(c, gfp))
 			return NULL;
@@ -323,7 +326,7 @@ QAPI unsigned int kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t gfp, unsigne
 	const void *caller = __builtin_return_address(0);
 
 	check_request(c, gfp);
-	if (!take_many(c, gfp, nr, objs))
+	if (fault_object(gfp, c->object_size) || !take_many(c, gfp, nr, objs))
 		return 0;
 	if (slab_debugged(c) || (gfp & __GFP_ZERO)) {
 		for (unsigned int i = 0; i < nr; i++)
@@ -432,6 +435,25 @@ static QAPI void drain_here(void *arg)
 	unsigned int nr = take_from_magazine(c, ARRAY_SIZE(objs), objs + ARRAY_SIZE(objs));
 
 	cache_return(c, nr, objs + ARRAY_SIZE(objs) - nr);
+}
+
+/* Nothing in between: what is above its limit would not do as a magazine. */
+static QAPI void change_limit_here(void *arg)
+{
+	unsigned long flags = irq_save();
+
+	set_limit_here(arg);
+	drain_here(arg);
+	irq_restore(flags);
+}
+
+QAPI void magazine_set_limit(struct kmem_cache *c, unsigned int limit)
+{
+	if (c->magazine == &magazines[0])
+		return;
+	c->magazine_limit = limit;
+	env_for_each_cpu(change_limit_here, c);
+	cache_set_shared_limit(c, limit);
 }
 
 QAPI void magazine_drain(struct kmem_cache *c)

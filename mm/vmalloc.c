@@ -57,6 +57,7 @@
 #include <quarry/spinlock.h>
 #include <quarry/string.h>
 
+#include "debug/fault_inject.h"
 #include "internal.h"
 #include "vmalloc.h"
 
@@ -118,7 +119,7 @@ __noinline QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, co
 	area->freed = false;
 	area->lazy = false;
 	owner_stamp_now(&area->taken);
-	err = reserve(area);
+	err = fault_vmalloc(size) ? -ENOMEM : reserve(area);
 	if (unlikely(err == -ENOSPC)) {
 		/* What waits for a flush has addresses. */
 		vm_unmap_aliases();

@@ -36,6 +36,7 @@
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 
+#include "debug/fault_inject.h"
 #include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "internal.h"
@@ -283,6 +284,8 @@ static struct page *alloc_limited(gfp_t gfp, unsigned int order, pfn_t limit)
 
 	check_request(gfp, order);
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
+		return NULL;
+	if (fault_page(gfp, order))
 		return NULL;
 	page = take_without_waiting(gfp, order, limit);
 	if (!page && may_wait(gfp))

@@ -12,12 +12,20 @@ endif
 ifneq ($(filter PAGE_OWNER=0,$(CONFIG)),)
 tests-src := $(filter-out $(call tests-using,page_owner_check|pageowner_show),$(tests-src))
 endif
+ifneq ($(filter FAULT_INJECT=0,$(CONFIG)),)
+tests-src := $(filter-out tests/faults.c $(call tests-using,fault_nth|fault_show),$(tests-src))
+endif
 ifneq ($(filter CHECK=0,$(CONFIG)),)
 tests-src := $(filter-out tests/mm/account.c tests/mm/exhaustion.c tests/mm/walk.c \
 	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|vmalloc_check|dma_check|zone_check|mm_check_all)),$(tests-src))
 endif
 tests-src := $(if $(filter-out KMALLOC_MAX_SIZE=131072,$(filter KMALLOC_MAX_SIZE=%,$(CONFIG))),$(tests-src),\
 	$(filter-out tests/mm/kmalloc_large.c,$(tests-src)))
+
+# Their calls into mm/ are made again when a point in them was made to fail.
+tests-faulty := tests/mm tests/kernel tests/arch
+$(foreach d,$(tests-faulty),$(OUT)/$(d)/%.o): CFLAGS_EXTRA := -include tests/faults.h
+$(OUT)/tests/mm/white/%.o: CFLAGS_EXTRA := -include tests/mm/white/faults.h
 
 # Who commits a crime is on the backtrace of its report.
 $(OUT)/tests/death/%.o: CFLAGS_EXTRA := -fno-optimize-sibling-calls

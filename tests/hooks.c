@@ -36,6 +36,7 @@
 #include <quarry/string.h>
 
 #include "edu.h"
+#include "faults_run.h"
 #include "mm/helpers.h"
 #include "modules.h"
 
@@ -114,12 +115,13 @@ static unsigned long nr_managed(void)
 
 static QAPI void before(struct ktest *t)
 {
-	(void)t;
+	faults_prepare(t);
 	mm_quiesce();
 	zones_snapshot(&noted.zones);
 	noted.nr_managed = nr_managed();
 	noted.nr_pgtable = pgtable_nr_pages();
 	noted.nr_windows = early_ioremap_nr_used();
+	faults_begin();
 }
 
 static void compare_totals(struct ktest *t)
@@ -168,6 +170,7 @@ static bool check_is_due(void)
 
 static QAPI void after(struct ktest *t)
 {
+	faults_end(t);
 	compare_context(t);
 	mm_quiesce();
 	if (pgtable_nr_pages() == noted.nr_pgtable)
@@ -177,6 +180,7 @@ static QAPI void after(struct ktest *t)
 	EXPECT_EQ(t, noted.nr_managed, nr_managed());
 	if (CONFIG_CHECK && check_is_due())
 		EXPECT_EQ(t, 0, mm_check_all());
+	faults_finish(t);
 }
 
 /* ---- for the coverage table ---------------------------------------------------------------- */
@@ -200,6 +204,7 @@ QAPI void tests_init(const struct tests_setup *s)
 		.applies = applies,
 		.before = before,
 		.after = after,
+		.run = faults_run_case,
 		.print_gfp = print_gfp,
 	};
 

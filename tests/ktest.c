@@ -171,10 +171,8 @@ static uint64_t mix64(uint64_t x)
 }
 
 /* The run's seed, made different for each test. */
-static uint64_t case_seed(const struct ktest_case *tc)
+static uint64_t case_seed(const struct ktest_case *tc, uint64_t seed)
 {
-	uint64_t seed = hooks->seed;
-
 	for (const char *p = tc->suite; *p; p++)
 		seed = mix64(seed + (unsigned char)*p);
 	for (const char *p = tc->name; *p; p++)
@@ -188,7 +186,7 @@ QAPI uint32_t ktest_random(struct ktest *t)
 		console_fresh_line();
 		out_printf(&out_console, "# %s.%s: seed=%llu\n", t->tc->suite, t->tc->name,
 			   (unsigned long long)t->seed);
-		t->rng = case_seed(t->tc);
+		t->rng = case_seed(t->tc, t->seed);
 		t->rng_used = true;
 	}
 	t->rng += 0x9E3779B97F4A7C15ull; /* 2^64 / the golden ratio, odd: visits every value */
@@ -266,16 +264,24 @@ static void flush_errnos(struct ktest *t)
 	t->nr_errnos = 0;
 }
 
+QAPI void ktest_run_case(const struct ktest_case *tc, struct ktest *t)
+{
+	if (hooks->before)
+		hooks->before(t);
+	tc->fn(t);
+	if (hooks->after)
+		hooks->after(t);
+}
+
 /* Run one test and print its result; did it pass? */
 static bool run_case(const struct ktest_case *tc, unsigned int number)
 {
 	struct ktest t = { .tc = tc, .seed = hooks->seed };
 
-	if (hooks->before)
-		hooks->before(&t);
-	tc->fn(&t);
-	if (hooks->after)
-		hooks->after(&t);
+	if (hooks->run)
+		hooks->run(tc, &t);
+	else
+		ktest_run_case(tc, &t);
 	console_fresh_line();
 	out_printf(&out_console, "%s %u %s.%s\n", t.nr_failed ? "not ok" : "ok", number, tc->suite,
 		   tc->name);

@@ -66,11 +66,14 @@ hosted-cc-$(1) := $(word 2,$(subst -, ,$(1)))
 hosted-link-$(1) = $$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-ldflags)
 hosted-obj-$(1) := $$(patsubst %.c,$(hosted-out)/$(1)/%.o,$$(call hosted-sources,$(1))) $(hosted-host-src:%.c=$(hosted-out)/$(1)/%.o)
 
+$(foreach d,$(tests-faulty),$(hosted-out)/$(1)/$(d)/%.o): hosted-extra := -include tests/faults.h
+$(hosted-out)/$(1)/tests/mm/white/%.o: hosted-extra := -include tests/mm/white/faults.h
+
 $(hosted-out)/$(1)/%.o: %.c tools/hosted.mk
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC      $$@")
 	$$(Q)$$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-cflags) \
-		$$(call hosted-object-flags,$(1),$$<) -c $$< -o $$@
+		$$(call hosted-object-flags,$(1),$$<) $$(hosted-extra) -c $$< -o $$@
 
 $(hosted-out)/$(1)/arch/hosted/host_%.o: arch/hosted/host_%.c tools/hosted.mk
 	@mkdir -p $$(@D)

@@ -37,6 +37,11 @@
 #define CONFIG_SLAB_DEBUG 1
 #endif
 
+/* Boot options fault=, fail_page_alloc=, failslab=: mm/debug/fault_inject.c. */
+#ifndef CONFIG_FAULT_INJECT
+#define CONFIG_FAULT_INJECT 1
+#endif
+
 /*
  * Magazines of slab caches, 256 bytes each on every CPU.  One stays empty: it is that of all caches
  * with debug flags, and of those for which there is none left, which go to their slabs.

@@ -70,6 +70,7 @@ struct ktest {
 	uint64_t seed;          /* of this run; shown when the test first asks for a number */
 	uint64_t rng;
 	bool rng_used;
+	bool goes_on; /* what ends a test does not end this one: it is to give back what it took */
 
 	unsigned int nr_errnos;
 	struct {
@@ -88,6 +89,8 @@ struct ktest_hooks {
 	/* Around each test; may fail it with ktest_fail(), for leaving the world changed. */
 	QAPI void (*before)(struct ktest *t);
 	QAPI void (*after)(struct ktest *t);
+	/* In place of ktest_run_case(): may run it more than once, and fail @t; NULL: once. */
+	QAPI void (*run)(const struct ktest_case *tc, struct ktest *t);
 	/* The flags of @gfp by name, blanks between. */
 	QAPI void (*print_gfp)(struct out *o, gfp_t gfp);
 	uint64_t seed;       /* of all random tests */
@@ -107,6 +110,12 @@ QAPI void ktest_register_hooks(const struct ktest_hooks *hooks);
  * Context: thread or boot; the tests' own.
  */
 QAPI unsigned int ktest_run(const char *patterns);
+
+/**
+ * ktest_run_case - one run of one test, between the hooks; only failures are printed.
+ * @t: its tc and seed are set, all else is 0.
+ */
+QAPI void ktest_run_case(const struct ktest_case *tc, struct ktest *t);
 
 /**
  * ktest_list - print every test with its needs, a line each: "# test suite.name needs=...".
@@ -213,20 +222,20 @@ QAPI gfp_t ktest_saw_gfp(struct ktest *t, gfp_t gfp);
 	((void)ktest_expect_streq(t, want, got, #got, __FILE__, __LINE__))
 
 /* The same, but a failure ends the test: for what the rest of it stands on. */
-#define KTEST_OR_RETURN(held)   \
-	do {                    \
-		if (!(held))    \
-			return; \
+#define KTEST_OR_RETURN(t, held)                \
+	do {                                    \
+		if (!(held) && !(t)->goes_on)   \
+			return;                 \
 	} while (0)
 
-#define ASSERT_EQ(t, want, got)  KTEST_OR_RETURN(KTEST_COMPARE(t, want, ==, got, #got))
-#define ASSERT_NE(t, other, got) KTEST_OR_RETURN(KTEST_COMPARE(t, other, !=, got, #got))
-#define ASSERT_LE(t, limit, got) KTEST_OR_RETURN(KTEST_COMPARE(t, limit, <=, got, #got))
-#define ASSERT_GE(t, limit, got) KTEST_OR_RETURN(KTEST_COMPARE(t, limit, >=, got, #got))
-#define ASSERT_TRUE(t, cond)     KTEST_OR_RETURN(KTEST_TRUTH(t, true, cond, #cond))
-#define ASSERT_FALSE(t, cond)    KTEST_OR_RETURN(KTEST_TRUTH(t, false, cond, #cond))
+#define ASSERT_EQ(t, want, got)  KTEST_OR_RETURN(t, KTEST_COMPARE(t, want, ==, got, #got))
+#define ASSERT_NE(t, other, got) KTEST_OR_RETURN(t, KTEST_COMPARE(t, other, !=, got, #got))
+#define ASSERT_LE(t, limit, got) KTEST_OR_RETURN(t, KTEST_COMPARE(t, limit, <=, got, #got))
+#define ASSERT_GE(t, limit, got) KTEST_OR_RETURN(t, KTEST_COMPARE(t, limit, >=, got, #got))
+#define ASSERT_TRUE(t, cond)     KTEST_OR_RETURN(t, KTEST_TRUTH(t, true, cond, #cond))
+#define ASSERT_FALSE(t, cond)    KTEST_OR_RETURN(t, KTEST_TRUTH(t, false, cond, #cond))
 #define ASSERT_STREQ(t, want, got) \
-	KTEST_OR_RETURN(ktest_expect_streq(t, want, got, #got, __FILE__, __LINE__))
+	KTEST_OR_RETURN(t, ktest_expect_streq(t, want, got, #got, __FILE__, __LINE__))
 
 /* @expr returns the error @err (written -EINVAL): recorded for the coverage table. */
 #define EXPECT_ERR(t, err, expr)                            \

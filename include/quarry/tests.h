@@ -7,6 +7,8 @@
 
 #include <quarry/bootinfo.h>
 #include <quarry/compiler.h>
+#include <quarry/config.h>
+#include <quarry/errno.h>
 #include <quarry/out.h>
 #include <quarry/types.h>
 
@@ -24,6 +26,22 @@ struct tests_setup {
  * Context: boot, once, with the page allocator up.
  */
 QAPI void tests_init(const struct tests_setup *setup);
+
+/**
+ * faults_parse - which points of the tests are to fail: the words are in tests/faults.c.
+ *
+ * Return:  0, or -EINVAL.
+ * Context: boot.
+ */
+#if CONFIG_FAULT_INJECT
+QAPI int faults_parse(const char *text);
+#else
+static inline QAPI int faults_parse(const char *text)
+{
+	(void)text;
+	return -EINVAL;
+}
+#endif
 
 /**
  * death_commit - commit the crime called @name, which the kernel is expected not to survive.

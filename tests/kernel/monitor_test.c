@@ -329,7 +329,7 @@ KTEST(monitor, test_list_names_this_test_once)
 		.line = "# test monitor.test_list_names_this_test_once needs=\n",
 	};
 
-	EXPECT_EQ(t, 0, monitor_execute(&c.out, typed_line("test list")));
+	EXPECT_EQ(t, 0, (monitor_execute)(&c.out, typed_line("test list")));
 	EXPECT_EQ(t, 1, c.nr);
 }
 

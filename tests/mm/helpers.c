@@ -15,6 +15,7 @@
 
 #include <quarry/align.h>
 #include <quarry/config.h>
+#include <quarry/fault_inject.h>
 #include <quarry/kernel.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
@@ -78,7 +79,8 @@ QAPI bool lists_in_use(void)
 {
 	return !option_given("page_poison=1") && !option_given("init_on_alloc=1") &&
 	       !option_given("init_on_free=1") &&
-	       !(CONFIG_PAGE_OWNER && option_given("page_owner=1"));
+	       !(CONFIG_PAGE_OWNER && option_given("page_owner=1")) &&
+	       !(CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_PAGE);
 }
 
 QAPI gfp_t gfp_with_lists(void)

@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+"""Every failure point: each test of the kernel in a process, with each of its points failing in turn.
+
+usage: faults.py --program QUARRY [--filter GLOBS] [--mem SIZE] [--jobs N] [--every N]
+
+A run of a test is a process of its own: `QUARRY -m SIZE test=NAME faults=WHAT` (the words are in
+tests/faults.c).  The first counts the points; then each point fails alone, and, where mm/ got by
+without, together with all that follow in the same call.  A test that draws random numbers is run
+with one point in fifty failing, by 20 seeds.  A run is good when nothing panicked, no sanitizer
+spoke, the failure was met by a call that was made again, every expectation of the test held, and the
+world was as before.  tests/faults.tsv names tests that expect figures which no shortage leaves as
+they are: of those the expectations may fail, nothing else.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import fnmatch
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+EXACT = ROOT / "tests/faults.tsv"
+TIMEOUT = 120           # seconds for one run
+WALK_SEEDS = 20
+POINTS_MAX = 2000       # of a test with more ...
+POINTS_ENDS = 200       # ... so many at each end
+POINTS_DRAWN = 400      # ... and between them
+STEPS = 500             # of random walks
+SHOWN = 8               # lines of a failed run, and failures of one test, that are printed
+LINE = re.compile(r"^# faults \S+: (points=.*)$", re.MULTILINE)
+
+
+@dataclasses.dataclass
+class Run:
+    """What came of one run of a test."""
+
+    what: str
+    status: object      # exit status; None: it did not end
+    text: str
+    facts: dict
+
+    def number(self, name):
+        return int(self.facts.get(name, 0))
+
+    def verdict(self, may_expect):
+        """What is wrong with it; "" when nothing is."""
+        if self.status is None:
+            return f"no end after {TIMEOUT} s"
+        if self.status not in (0, 1) or not self.facts:
+            return f"died, exit status {self.status}"
+        if self.number("world"):
+            return "mm/ lost or kept something, or is inconsistent"
+        if self.number("outside"):
+            return "a point failed in no call that the test makes again (tests/faults.h)"
+        if self.status and not may_expect:
+            return "an expectation does not hold"
+        return ""
+
+
+@dataclasses.dataclass
+class Result:
+    """What came of all runs of a test."""
+
+    name: str
+    applies: bool = True
+    points: int = 0
+    covered: int = 0
+    tried: int = 0
+    runs: int = 0
+    errors: int = 0
+    tolerated: int = 0
+    walks: int = 0
+    kinds: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    failures: list = dataclasses.field(default_factory=list)
+
+
+def chosen(points, seed, every=1):
+    """The points to try of 1..@points: all, or the ends and some drawn between."""
+    if points <= POINTS_MAX:
+        return list(range(1, points + 1, every))
+    middle = range(POINTS_ENDS + 1, points - POINTS_ENDS + 1)
+    drawn = random.Random(seed).sample(middle, POINTS_DRAWN)
+    return sorted([*range(1, POINTS_ENDS + 1), *drawn,
+                   *range(points - POINTS_ENDS + 1, points + 1)])[::every]
+
+
+def read_exact(path=EXACT):
+    """Globs of the tests whose expectations may fail."""
+    lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()
+             if line and not line.startswith("#"))
+    globs = []
+    for fields in lines:
+        if len(fields) != 2 or not fields[1]:
+            sys.exit(f"{path}: not a glob, a tab and a reason: {fields[0]}")
+        globs.append(fields[0])
+    return globs
+
+
+def names_of(program, mem):
+    """Every test of the program."""
+    text = subprocess.run([program, "-m", mem], input="test list\n", text=True, errors="replace",
+                          stdout=subprocess.PIPE, check=False).stdout
+    return re.findall(r"^# test (\S+) ", text, re.MULTILINE)
+
+
+class Faults:
+    """The runs, and what they have in common."""
+
+    def __init__(self, options, exact):
+        self.options = options
+        self.exact = exact
+        self.lock = threading.Lock()
+
+    def words(self, name, what):
+        return [f"test={name}", f"faults={what}", f"steps={STEPS}"]
+
+    def run(self, name, what):
+        argv = [self.options.program, "-m", self.options.mem, *self.words(name, what)]
+        try:
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=TIMEOUT, check=False)
+            status, out = done.returncode, done.stdout
+        except subprocess.TimeoutExpired as hang:
+            status, out = None, hang.stdout or b""
+        text = out.decode(errors="replace")
+        line = LINE.search(text)
+        facts = dict(word.split("=", 1) for word in line[1].split()) if line else {}
+        return Run(what, status, text, facts)
+
+    def judge(self, result, run):
+        """Note what is wrong with the run; is anything?"""
+        may_expect = any(fnmatch.fnmatchcase(result.name, glob) for glob in self.exact)
+        why = run.verdict(may_expect)
+        result.runs += 1
+        result.errors += run.number("errors")
+        result.tolerated += run.number("tolerated")
+        result.kinds.update(kind for kind in run.facts.get("kinds", "").split(",") if kind)
+        if not why and run.what.rstrip("+").isdigit() and not run.number("failed"):
+            why = "the point is not reached"
+        if why:
+            result.failures.append((run, why))
+        return not why
+
+    def points(self, result):
+        every = self.options.every
+        for point in chosen(result.points, result.name, every):
+            result.tried += 1
+            run = self.run(result.name, str(point))
+            good = self.judge(result, run)
+            if good and run.number("tolerated"):
+                good = self.judge(result, self.run(result.name, f"{point}+"))
+            result.covered += good
+
+    def walks(self, result):
+        for seed in range(1, WALK_SEEDS + 1):
+            run = self.run(result.name, f"walk:{seed}")
+            result.walks += 1
+            result.covered += run.number("failed")
+            self.judge(result, run)
+
+    def test(self, name):
+        result = Result(name)
+        run = self.run(name, "count")
+        if "\n1..0\n" in run.text:
+            result.applies = False
+            return result
+        result.points = run.number("points")
+        if run.status != 0 or not run.facts or run.number("world"):
+            result.failures.append((run, "fails though nothing was made to fail"))
+        elif run.number("random"):
+            self.walks(result)
+        else:
+            self.points(result)
+        self.show(result)
+        return result
+
+    def command(self, result, run):
+        words = " ".join(self.words(result.name, run.what))
+        return f"make hosted MEM={self.options.mem} APPEND='{words}'"
+
+    def show(self, result):
+        if not result.points:
+            return
+        kinds = " ".join(f"{kind}={nr}" for kind, nr in sorted(result.kinds.items()))
+        head = (f"{'not ok' if result.failures else 'ok'} {result.name}: points={result.points} "
+                + (f"walks={result.walks} failed={result.covered}" if result.walks else
+                   f"covered={result.covered}")
+                + f" runs={result.runs} errors={result.errors} tolerated={result.tolerated} {kinds}")
+        with self.lock:
+            print(head.rstrip())
+            for run, why in result.failures[:SHOWN]:
+                print(f"# {result.name} faults={run.what} "
+                      f"({run.facts.get('kinds', '').rstrip(',')}): {why}")
+                for line in interesting(run.text):
+                    print(f"#   {line}")
+                print(f"#   again: {self.command(result, run)}")
+            if len(result.failures) > SHOWN:
+                print(f"# and {len(result.failures) - SHOWN} more")
+            sys.stdout.flush()
+
+
+def interesting(text):
+    """The lines that say why a run failed."""
+    lines = text.splitlines()
+    wanted = [line for line in lines
+              if re.match(r"# \S+: \S+:\d+: |.*(panic|BUG|ERROR: |runtime error|_check: )|  #\d", line)]
+    return (wanted or lines[-SHOWN:])[:SHOWN]
+
+
+def summary(results, seconds):
+    fixed = [r for r in results if r.points and not r.walks]
+    walks = [r for r in results if r.walks]
+    bad = [r for r in results if r.failures]
+    print(f"# {len(fixed)} tests with {sum(r.points for r in fixed)} points: "
+          f"{sum(r.tried for r in fixed)} tried, {sum(r.covered for r in fixed)} covered; "
+          f"{len(walks)} random tests, {sum(r.walks for r in walks)} walks, "
+          f"{sum(r.covered for r in walks)} failures in them")
+    print(f"# {sum(not r.points and r.applies for r in results)} tests without a point, "
+          f"{sum(not r.applies for r in results)} that do not apply")
+    kinds = sum((r.kinds for r in results), collections.Counter())
+    print("# points that failed, by kind: "
+          + " ".join(f"{kind}={nr}" for kind, nr in sorted(kinds.items())))
+    print(f"# {sum(r.runs for r in results)} runs, {sum(r.errors for r in results)} calls failed, "
+          f"{sum(r.tolerated for r in results)} got by without, {seconds:.0f} s")
+    if bad:
+        print("# failed: " + " ".join(r.name for r in bad))
+    print(f"faults: {len(results) - len(bad)} passed, {len(bad)} failed")
+    return 1 if bad or not fixed and not walks else 0
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--filter", default="")
+    parser.add_argument("--mem", default="64M")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--every", type=int, default=1, help="only each N-th of the chosen points")
+    options = parser.parse_args(argv)
+    globs = options.filter.split() or ["*"]
+    names = [name for name in names_of(options.program, options.mem)
+             if any(fnmatch.fnmatchcase(name, glob) or glob in name for glob in globs)]
+    if not names:
+        sys.exit(f"faults: no test is called {options.filter}")
+    faults = Faults(options, read_exact())
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        results = list(pool.map(faults.test, names))
+    return summary(results, time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
