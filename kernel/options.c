@@ -49,6 +49,11 @@ static __init QAPI int set_bench(const char *value)
 	return keep_text(kernel_options.bench, value, sizeof(kernel_options.bench));
 }
 
+static __init QAPI int set_replay(const char *value)
+{
+	return keep_text(kernel_options.replay, value, sizeof(kernel_options.replay));
+}
+
 static __init QAPI int set_e820(const char *value)
 {
 	return keep_text(kernel_options.map_module, value, sizeof(kernel_options.map_module));
@@ -130,6 +135,6 @@ const struct boot_option kernel_boot_options[] = {
 	{ "mem", set_mem },     { "memmap", set_memmap },   { "e820", set_e820 },
 	{ "test", set_test },   { "death", set_death },     { "seed", set_seed },
 	{ "steps", set_steps }, { "long", set_long },       { "loglevel", set_loglevel },
-	{ "bench", set_bench }, { "console", set_console },
+	{ "bench", set_bench }, { "console", set_console }, { "replay", set_replay },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);
