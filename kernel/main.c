@@ -20,6 +20,7 @@
 #include <quarry/monitor.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
+#include <quarry/replay.h>
 #include <quarry/tests.h>
 
 #include "boot.h"
@@ -114,6 +115,17 @@ static __noreturn void run_bench(void)
 	port_stop(err ? EXIT_CODE_FAIL : EXIT_CODE_OK);
 }
 
+static __noreturn void run_replay(void)
+{
+	int err = replay_run(&out_console, kernel_options.replay);
+
+	if (err == -ENOENT)
+		pr_err("replay=%s: no boot module has that name\n", kernel_options.replay);
+	else if (err < 0)
+		pr_err("replay=%s: cannot be done (%d)\n", kernel_options.replay, err);
+	port_stop(err ? EXIT_CODE_FAIL : EXIT_CODE_OK);
+}
+
 static __noreturn __noinline void run(void)
 {
 	static const struct monitor_io io = { .getc = console_getc, .out = &out_console };
@@ -130,6 +142,8 @@ static __noreturn __noinline void run(void)
 		run_tests();
 	if (kernel_options.bench_given)
 		run_bench();
+	if (*kernel_options.replay)
+		run_replay();
 	monitor_run(&io);
 	port_stop(EXIT_CODE_OK);
 }

@@ -50,6 +50,11 @@ static __init QAPI int set_bench(const char *value)
 	return keep_text(kernel_options.bench, value, sizeof(kernel_options.bench));
 }
 
+static __init QAPI int set_replay(const char *value)
+{
+	return keep_text(kernel_options.replay, value, sizeof(kernel_options.replay));
+}
+
 static __init QAPI int set_e820(const char *value)
 {
 	return keep_text(kernel_options.map_module, value, sizeof(kernel_options.map_module));
@@ -132,5 +137,6 @@ const struct boot_option kernel_boot_options[] = {
 	{ "test", set_test },   { "death", set_death },     { "seed", set_seed },
 	{ "steps", set_steps }, { "long", set_long },       { "loglevel", set_loglevel },
 	{ "bench", set_bench }, { "console", set_console }, { "faults", faults_parse },
+	{ "replay", set_replay },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);

@@ -2,7 +2,7 @@
 # of the objects is the order of the tests.
 
 tests-src := $(sort $(wildcard tests/*.c tests/lib/*.c tests/arch/*.c tests/arch/x86/*.c tests/boot/*.c tests/kernel/*.c \
-	tests/mm/*.c tests/mm/white/*.c tests/death/*.c tests/bench/*.c))
+	tests/mm/*.c tests/mm/white/*.c tests/death/*.c tests/bench/*.c tests/replay/*.c))
 
 # What a smaller kernel does not have is not tested there.
 tests-using = $(shell grep -lE '$(1)' $(tests-src))

@@ -94,6 +94,25 @@ bench: setup
 	@QUARRY_BUILD="$(abspath $(BUILD))" tools/bench.py --kernel $(KERNEL) --config '$(CONFIG)' \
 		--filter '$(subst ','\'',$(FILTER))'
 
+# Traces through the allocators: in the kernel, and in a process under a profiler.  The largest
+# kmalloc() that there can be, as programs ask for much; a folder of its own, as it is another kernel.
+TRACE ?=
+WHERE ?= both
+WHAT ?=
+RECORDS ?= 0
+replay-build := $(BUILD)/replay
+replay-config := $(filter-out KMALLOC_MAX_SIZE=%,$(CONFIG)) KMALLOC_MAX_SIZE=4194304
+replay-kernel = $(replay-build)/x86-$(notdir $(CC))-$(subst =,,$(subst $(space),-,$(strip $(replay-config))))/quarry.elf
+replay-program := $(replay-build)/hosted/quarry-m32-gcc-fast
+
+.PHONY: replay
+replay: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		BUILD="$(replay-build)" CONFIG="$(strip $(replay-config))" $(if $(filter hosted,$(WHERE)),,$(replay-kernel)) \
+		$(if $(filter kernel,$(WHERE)),,$(replay-program)) </dev/null >&2
+	@QUARRY_BUILD="$(abspath $(replay-build))" tools/replay.py --kernel $(replay-kernel) \
+		--program $(replay-program) --where $(WHERE) --what "$(WHAT)" --records $(RECORDS) $(TRACE)
+
 define help-text
 Verbs
   make run        boot under QEMU and leave you at the serial monitor; when standard input is not
@@ -102,6 +121,7 @@ Verbs
   make test       host tests and the boot rows of tests/tests.cfg (some 10 minutes on 2 cores)
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
+  make replay     allocation traces of Linux and of programs through mm/: cost and footprint
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
   make fuzz       random inputs and operations against oracles, under sanitizers: tests/fuzz/README.md
   make debug      gdb attached to QEMU, stopped at the kernel's entry
@@ -140,6 +160,12 @@ Fuzzing (fuzz)
 
 Benchmark (bench)
   FILTER=pattern  rows by name: globs, '|' between them, or a part of the name
+
+Traces (replay)
+  TRACE="t u"     names (tests/data/traces) or files; none: all of those
+  WHERE=$(WHERE)      kernel: under QEMU; hosted: a process under callgrind; both
+  WHAT=...        of: all, objects, pages, check, check pages; commas between them; none: all
+  RECORDS=N       only the first N of each
 
 Build
   CC=gcc|clang  CONFIG="SMP=0 SHOW=0"  BUILD=$(BUILD)

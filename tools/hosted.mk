@@ -6,10 +6,11 @@
 #	m64-gcc-steps  m32-gcc-steps           each access to memory of mm/ is a point of the scheduler
 #	m64-gcc  m32-gcc                                              nothing: for valgrind and profilers
 #	m32-gcc-cov                                                   gcov
+#	m32-gcc-fast                                                  compiled as the kernel is
 
 VARIANT ?= m64-gcc-asan
 HOSTED_VARIANTS := m64-gcc-asan m32-gcc-asan m64-clang-asan m32-clang-asan m64-gcc m32-gcc m32-gcc-cov \
-	m64-gcc-tsan m64-clang-tsan m64-gcc-steps m32-gcc-steps
+	m32-gcc-fast m64-gcc-tsan m64-clang-tsan m64-gcc-steps m32-gcc-steps
 hosted-out := $(BUILD)/hosted
 
 # Tests of what only the x86 port has are in a folder of their own, but for white-box ones that step
@@ -36,6 +37,8 @@ hosted-cflags = $(hosted-common) $(HOST_WARNINGS) $(CONFIG_FLAGS) -ffreestanding
 hosted-watch-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # With the counters in between, gcc no longer sees what is always set.
 hosted-watch-cov := --coverage -Wno-maybe-uninitialized
+# What stands behind the common flags wins.  Counting its instructions says something.
+hosted-tune-fast := -O2 -march=i686 -mtune=generic -foptimize-sibling-calls -momit-leaf-frame-pointer
 
 # Several CPUs: arch/hosted/smp/.  Accesses to volatile objects are told from others.
 hosted-smp-watches := asan tsan steps
@@ -72,7 +75,7 @@ $(hosted-out)/$(1)/tests/mm/white/%.o: hosted-extra := -include tests/mm/white/f
 $(hosted-out)/$(1)/%.o: %.c tools/hosted.mk
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC      $$@")
-	$$(Q)$$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-cflags) \
+	$$(Q)$$(hosted-cc-$(1)) $$(hosted-flags-$(1)) $$(hosted-cflags) $$(hosted-tune-$(word 3,$(subst -, ,$(1)))) \
 		$$(call hosted-object-flags,$(1),$$<) $$(hosted-extra) -c $$< -o $$@
 
 $(hosted-out)/$(1)/arch/hosted/host_%.o: arch/hosted/host_%.c tools/hosted.mk

@@ -5,11 +5,11 @@ import dataclasses
 import re
 import shlex
 
-from run_qemu import BUILD, ROOT, End, Machine, Outcome, clean, parse_size
+from run_qemu import BUILD, ROOT, End, Machine, Outcome, clean, module_files, parse_size
 from testrows import CONFIG, MAPS, ConfigError, Config
 
 HOSTED_CONFIG = ROOT / "tests/hosted.cfg"
-KEYS = ("variant", "under", "mem", "map", "test", "append", "expect", "when")
+KEYS = ("variant", "under", "mem", "map", "modules", "test", "append", "expect", "when")
 CRIME_KEYS = ("variant", "variant-long", "without", "without-64")
 PROGRAM = "hosted/quarry-{}"
 TIMEOUT = 120.0         # seconds for one run; longer ones say so
@@ -60,15 +60,20 @@ def program_of(variant):
 
 
 def make_row(name, keys, variant, tests=None, long=False):
-    words = ["test=" + (tests or ",".join(keys["test"].split())), *keys["append"].split()]
+    patterns = tests or ",".join(keys["test"].split())
+    words = [f"test={patterns}"] if patterns else []
+    words += keys["append"].split()
     argv = [*shlex.split(keys["under"]), program_of(variant), "-m", keys["mem"]]
     modules = (f"{MAPS}/{keys['map']}",) if keys["map"] else ()
     for module in modules:
         argv += ["-i", module]
         words.insert(0, f"e820={keys['map']}")
+    for path, _ in module_files(Machine("", modules=tuple(keys["modules"].split()))):
+        argv += ["-i", str(path)]
     return HostedRow(name, "hosted", program_of(variant), (*argv, *words), " ".join(words),
                      {**keys, "forbid": ""}, LONG_TIMEOUT if long else TIMEOUT,
-                     Machine(kernel="", modules=modules), may_be_empty=bool(tests))
+                     Machine(kernel="", modules=modules), may_be_empty=bool(tests),
+                     runs_tests=bool(patterns))
 
 
 def hosted_rows(long, tests=None, path=HOSTED_CONFIG):

@@ -381,7 +381,8 @@ def build_host_programs(paths):
 
 def make_argv():
     argv = ["make", "-s", "--no-print-directory"]
-    return argv if BUILD == ROOT / "build" else [*argv, f"BUILD={BUILD}"]
+    build = BUILD.relative_to(ROOT) if BUILD.is_relative_to(ROOT) else BUILD
+    return argv if BUILD == ROOT / "build" else [*argv, f"BUILD={build}"]
 
 
 def make_env():

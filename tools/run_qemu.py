@@ -42,6 +42,7 @@ import threading
 import time
 from pathlib import Path
 
+import traces
 import usbimage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +110,7 @@ class Machine:
     boot: str = "direct"    # one of BOOT_PATHS: README.md
     cpu: str = DEFAULT_CPU
     append: str = ""
-    modules: tuple = ()     # "FILE args" each; FILE may be random:SIZE:SEED
+    modules: tuple = ()     # "FILE args" each; FILE may be random:SIZE:SEED, trace:NAME:RECORDS
     devices: tuple = ()     # what QEMU's -device takes, each
     garbage: int = 0        # seed of what RAM holds at power-on; 0: zeros
     icount: str = ""        # QEMU's -icount: the guest's clock counts its instructions
@@ -173,6 +174,17 @@ def garbage_file(machine):
     return path
 
 
+def trace_file(name, nr):
+    """The first @nr records of a trace, or all if that is 0, as NAME-NR.trace."""
+    path = BUILD / "modules" / f"{name}-{nr}.trace"
+    try:
+        trace = traces.load(traces.named(name))
+    except traces.TraceError as error:
+        raise StartError(str(error)) from error
+    traces.write_module(path, trace.cut(int(nr)) if int(nr) else trace)
+    return path
+
+
 def module_files(machine):
     """[(path, arguments)] of the machine's boot modules."""
     found = []
@@ -182,6 +194,8 @@ def module_files(machine):
             _, size, seed = name.split(":")
             path = BUILD / "modules" / f"random-{size}-{seed}.bin"
             write_random(path, parse_size(size), int(seed))
+        elif name.startswith("trace:"):
+            path = trace_file(*name.split(":")[1:])
         else:
             path = ROOT / name
         if not path.is_file():

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <valgrind/valgrind.h>
 
 #define ERROR_WRITE 2 /* bit of the page-fault error code: it was a write */
 
@@ -89,6 +90,31 @@ void host_unmap(unsigned long va, unsigned long size)
 		abort();
 }
 
+#if defined(__i386__)
+
+#define OP_REP  0xf3
+#define OP_MOVS 0xa4 /* of bytes; + 1: of words */
+#define OP_STOS 0xaa
+
+/* valgrind counts a repeated string instruction down before it touches memory: take that back. */
+static void mend_count(greg_t *regs)
+{
+	const unsigned char *op = (const unsigned char *)regs[REG_PC];
+
+	if (RUNNING_ON_VALGRIND && op[0] == OP_REP &&
+	    ((op[1] & ~1) == OP_MOVS || (op[1] & ~1) == OP_STOS))
+		regs[REG_ECX]++;
+}
+
+#else
+
+static void mend_count(greg_t *regs)
+{
+	(void)regs;
+}
+
+#endif
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -101,6 +127,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	int saved_errno = errno;
 
 	(void)signal;
+	mend_count(regs);
 	hosted_fault(&fault);
 	regs[REG_PC] = (greg_t)fault.pc;
 	errno = saved_errno;
