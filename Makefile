@@ -40,6 +40,7 @@ include tools/lib.mk
 include boot/efi/build.mk
 include tests/host/build.mk
 include tools/hosted.mk
+include tools/mutants.mk
 include tools/build.mk
 include tools/check.mk
 

@@ -95,6 +95,7 @@ Verbs
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
+  make mutants    plants bugs in copies of mm/, by a seed and by hand: do the tests find them?
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these
@@ -128,6 +129,10 @@ Tests (test, test-long)
 
 Benchmark (bench)
   FILTER=pattern  rows by name: globs, '|' between them, or a part of the name
+
+Mutants (mutants)
+  N=$(N) SEED=$(SEED)  how many are drawn, and which; FILTER='mm/slab*' only of these files; FRESH=1 all anew
+  ONLY=id         one, as a diff, and who kills it; SHOW=id only the diff
 
 Build
   CC=gcc|clang  CONFIG="SMP=0 SHOW=0"  BUILD=$(BUILD)
