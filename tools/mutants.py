@@ -11,9 +11,9 @@ tests/mutants/equivalent.txt names drawn mutants that nobody can tell from the o
 reason and who else accepted it.  They count as survivors; at most EQUIVALENT_MAX may be among those
 drawn, and one that is killed is an error in that file.
 
-Verdicts go to build/mutants/results.jsonl, one a line, as they come.  A further run takes from there
-what still holds: that a mutant was killed as long as the code under test (CODE) is the same, that it
-survived as long as the tests are, too.  FRESH=1 forgets all.
+Verdicts go to build/mutants/results.jsonl, one a line, as they come.  A further run takes from
+there what still holds: that a mutant was killed as long as the code under test (CODE) is the same,
+that it survived as long as the tests are, too.  FRESH=1 forgets all.
 
 The last two lines are "killed K of M ..."; the exit status is 0 if both goals were met, or if the
 one mutant of ONLY=ID was killed.
@@ -49,7 +49,7 @@ class RunError(Exception):
     """The run cannot go on."""
 
 
-# ---- what there is ---------------------------------------------------------------------------------
+# ---- what there is ------------------------------------------------------------------------------
 
 
 def tracked_files(root):
@@ -92,7 +92,7 @@ def sync(root, copy):
             (copy / name).unlink()
 
 
-# ---- results ---------------------------------------------------------------------------------------
+# ---- results ------------------------------------------------------------------------------------
 
 
 class Results:
@@ -134,7 +134,7 @@ class Results:
             self.known[record["id"], record["change"]] = record
 
 
-# ---- workers ---------------------------------------------------------------------------------------
+# ---- workers ------------------------------------------------------------------------------------
 
 
 class Worker:
@@ -194,7 +194,7 @@ class Workers:
             worker.close()
 
 
-# ---- a run -----------------------------------------------------------------------------------------
+# ---- a run --------------------------------------------------------------------------------------
 
 
 class Run:

@@ -183,7 +183,16 @@ class Finder:
             self._add("constant", tok.start, tok.end,
                       *(f"{v}{suffix}" for v in (value + 1, value - 1) if v >= 0))
         elif BOUND.fullmatch(tok.text) and self._at(i - 1) != "define" and self._at(i + 1) != "(":
-            self._add("bound", tok.start, tok.end, f"({tok.text} + 1)", f"({tok.text} - 1)")
+            less, more = f"({tok.text} - 1)", f"({tok.text} + 1)"
+            self._add("bound", tok.start, tok.end,
+                      *([less] if self._is_array_size(i) else [more, less]))
+
+    def _is_array_size(self, i):
+        """Does an array of that many elements begin to exist here?  More would be no fault."""
+        before = self.toks[i - 3].text if i > 2 else ""
+        return self._at(i - 1) == "[" and self.toks[i - 2].kind == "name" and \
+            (before == "*" or re.fullmatch(r"[a-z]\w*", before) is not None and
+             before not in KEYWORDS)
 
     def _family(self, tok):
         if tok.text in FAMILY:
@@ -331,7 +340,7 @@ def drawn(texts, seed):
         yield mutant_of(site, texts[site.path], site.afters[choice])
 
 
-# ---- mutants and remarks by hand -------------------------------------------------------------------
+# ---- mutants and remarks by hand ----------------------------------------------------------------
 
 
 class ListError(Exception):

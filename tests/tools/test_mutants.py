@@ -67,6 +67,11 @@ def test_constants_are_found_in_defines_and_tables_but_not_in_assertions():
     assert changes("constant")[0] == ("4u", ("5u", "3u"))
 
 
+def test_an_array_is_made_smaller_only():
+    text = "static void f(void)\n{\n\tint *a[NR_X];\n\n\ta[NR_X] = b[NR_X];\n}\n"
+    assert [len(afters) for _, afters in changes("bound", text)] == [1, 2, 2]
+
+
 def test_a_mutant_differs_in_its_place_only():
     site = next(s for s in mutate.sites_of("mm/a.c", SAMPLE) if s.operator == "logic")
     mutant = mutate.mutant_of(site, SAMPLE, "||")
@@ -114,7 +119,7 @@ def test_a_planted_mutant_is_the_file_with_its_text_replaced(tmp_path):
 
 @pytest.mark.parametrize("change, why", [
     (("nr += 1;", "nr += 3;"), "applies 0 times to mm/a.c"),
-    (("-			nr += 1;\n+			nr += 2;", "-\n+\n+"), "applies 3 times"),
+    (("-\t\t\tnr += 1;\n+\t\t\tnr += 2;", "-\n+\n+"), "applies 3 times"),
     (("bug: adds\n  too much\n", ""), "has no bug"),
     (("+= 2", "+= 1"), "changes nothing"),
     (("mm/a.c", "mm/none.c"), "applies 0 times to mm/none.c"),
@@ -130,7 +135,7 @@ def test_two_planted_mutants_of_one_name_are_an_error(tmp_path):
         mutate.planted(entries(tmp_path, PLANTED + PLANTED), {"mm/a.c": SAMPLE})
 
 
-# ---- a run, with judges that are not there ----------------------------------------------------------
+# ---- a run, with judges that are not there ------------------------------------------------------
 
 
 class Judges:
@@ -225,7 +230,7 @@ def test_more_than_ten_equivalent_mutants_are_too_many(tmp_path, capsys):
     assert not fine and "mutants: 11 equivalent mutants, at most 10 are allowed" in lines
 
 
-# ---- a tree of one file ---------------------------------------------------------------------------
+# ---- a tree of one file -------------------------------------------------------------------------
 
 MAKEFILE = """\
 .PHONY: all
@@ -290,7 +295,8 @@ def mutants_of(tree, *arguments):
 
 def test_each_mutant_is_built_judged_and_undone(tree):
     said = mutants_of(tree, "--number", "0")
-    assert said.stdout.splitlines()[-2:] == ["killed 0 of 0 drawn by seed 1", "killed 2 of 3 planted"]
+    assert said.stdout.splitlines()[-2:] == ["killed 0 of 0 drawn by seed 1",
+                                             "killed 2 of 3 planted"]
     verdicts = {r["id"]: r["verdict"] for r in map(
         json.loads, (tree / "build/mutants/results.jsonl").read_text().splitlines())}
     assert verdicts == {"wrong": "killed", "unseen": "survived", "endless": "killed",
