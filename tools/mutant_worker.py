@@ -205,7 +205,8 @@ KINDS = {"hosted": hosted_judge, "crimes": crimes_judge, "boot": boot_judge,
          "command": command_judge}
 
 
-def read_judges(path=JUDGES):
+def read_judges(wanted="", path=JUDGES):
+    """All judges of the file, or those named in @wanted."""
     parser = configparser.ConfigParser(interpolation=None, default_section="(none)")
     parser.optionxform = str
     with open(path, encoding="utf-8") as text:
@@ -213,11 +214,14 @@ def read_judges(path=JUDGES):
     judges = []
     for name in parser.sections():
         keys = {**parser["defaults"], **parser[name]}
-        if name == "defaults":
+        if name == "defaults" or wanted and name not in wanted.split():
             continue
         if keys["kind"] not in KINDS or set(keys) - set(parser["defaults"]):
             raise ConfigError(f"judges.cfg [{name}]: unknown kind or key")
         judges.append(KINDS[keys["kind"]](name, keys))
+    unknown = set(wanted.split()) - set(parser.sections())
+    if unknown or not judges:
+        raise ConfigError(f"judges.cfg has no {' '.join(sorted(unknown)) or 'judge'}")
     return judges
 
 
@@ -302,9 +306,10 @@ def answer(what):
 def main():
     parser = argparse.ArgumentParser(description="Judge mutants in this copy of the tree.")
     parser.add_argument("--check", action="store_true", help="show the judges the unchanged tree")
+    parser.add_argument("--judges", default="", help="names; empty: all")
     args = parser.parse_args()
     try:
-        bench = Bench(read_judges())
+        bench = Bench(read_judges(args.judges))
         why = bench.check() if args.check else ""
     except (BuildError, ConfigError, OSError, configparser.Error) as error:
         why = str(error)

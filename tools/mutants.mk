@@ -5,9 +5,10 @@ SEED ?= 1
 ONLY ?=
 SHOW ?=
 FRESH ?=
+JUDGES ?=
 
 .PHONY: mutants
 mutants: setup
 	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/mutants.py --number "$(N)" --seed "$(SEED)" \
 		--filter '$(FILTER)' --only '$(ONLY)' --show '$(SHOW)' \
-		$(if $(filter-out 0,$(FRESH)),--fresh)
+		--judges '$(JUDGES)' $(if $(filter-out 0,$(FRESH)),--fresh)

@@ -21,12 +21,14 @@ one mutant of ONLY=ID was killed.
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import fnmatch
 import hashlib
 import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -140,8 +142,9 @@ class Results:
 class Worker:
     """A process in a copy of the tree."""
 
-    def __init__(self, copy, check):
-        argv = ["/usr/bin/python3", str(copy / "tools/mutant_worker.py"), *(["--check"] * check)]
+    def __init__(self, copy, judges, check):
+        argv = ["/usr/bin/python3", str(copy / "tools/mutant_worker.py"), "--judges", judges,
+                *(["--check"] * check)]
         env = {**os.environ, "QUARRY_BUILD": str(copy / "build"), "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=env, cwd=copy)
@@ -161,23 +164,28 @@ class Worker:
         return self._answer()
 
     def close(self):
+        """Its input's end is its end, when it has judged what it has."""
         self.process.stdin.close()
+        self.process.wait()
+
+    def kill(self):
+        self.process.kill()
         self.process.wait()
 
 
 class Workers:
     """Some workers; who wants a verdict gets a free one."""
 
-    def __init__(self, root, folder, nr, say):
+    def __init__(self, root, folder, nr, judges):
         copies = [folder / f"copy-{i}" for i in range(nr)]
-        say(f"building {nr} copies below {folder}")
+        print(f"building {nr} copies below {folder}", flush=True)
         sync(root, copies[0])
-        self.all = [Worker(copies[0], check=True)]
+        self.all = [Worker(copies[0], judges, check=True)]
         for copy in copies[1:]:
             if not copy.exists():   # built once is enough
                 shutil.copytree(copies[0], copy, symlinks=True)
             sync(root, copy)
-            self.all.append(Worker(copy, check=False))
+            self.all.append(Worker(copy, judges, check=False))
         self.free = queue.Queue()
         for worker in self.all:
             self.free.put(worker)
@@ -189,9 +197,12 @@ class Workers:
         finally:
             self.free.put(worker)
 
-    def close(self):
+    def close(self, at_once):
         for worker in self.all:
-            worker.close()
+            if at_once:
+                worker.kill()
+            else:
+                worker.close()
 
 
 # ---- a run --------------------------------------------------------------------------------------
@@ -227,6 +238,15 @@ class Run:
                 raise
             return self.workers
 
+    @contextlib.contextmanager
+    def or_at_once(self):
+        """Whatever goes wrong, nobody waits for verdicts that are still to come."""
+        try:
+            yield
+        except BaseException:
+            self.close(at_once=True)
+            raise
+
     def draw(self, mutants, wanted):
         """[(mutant, verdict)] of the first @wanted that are mutants, and how many were not.
 
@@ -234,7 +254,7 @@ class Run:
         """
         source, done, dropped = iter(mutants), [], collections.Counter()
         pending, nr_kept, ended = {}, 0, False
-        with concurrent.futures.ThreadPoolExecutor(self.nr_workers) as pool:
+        with concurrent.futures.ThreadPoolExecutor(self.nr_workers) as pool, self.or_at_once():
             while True:
                 while not ended and len(pending) < self.nr_workers and \
                         nr_kept + len(pending) < wanted:
@@ -269,9 +289,10 @@ class Run:
         return f"{mutant.id}  {mutant.path}:{mutant.line}  {mutant.operator}\n" \
                f"    {change}\n    {short(end)}  ({seconds})"
 
-    def close(self):
+    def close(self, at_once=False):
         if self.workers:
-            self.workers.close()
+            self.workers.close(at_once)
+            self.workers = None
 
 
 def short(text):
@@ -335,7 +356,8 @@ def run_one(run, texts, wanted, planted, show):
     print(mutant.diff(texts[mutant.path]), end="")
     if show:
         return True
-    verdict = run.judge(mutant)
+    with run.or_at_once():
+        verdict = run.judge(mutant)
     run.results.put(mutant, verdict)
     print(run.line(mutant, verdict) if verdict["verdict"] not in NO_MUTANT else verdict["verdict"])
     return verdict["verdict"] == "killed"
@@ -348,6 +370,7 @@ def parse_args():
     parser.add_argument("--filter", default="", help="a glob: only of these files")
     parser.add_argument("--only", default="", help="one mutant, by its id or name")
     parser.add_argument("--show", default="", help="one mutant as a diff, and no more")
+    parser.add_argument("--judges", default="", help="only these of judges.cfg, by their names")
     parser.add_argument("--fresh", action="store_true", help="forget earlier verdicts")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     return parser.parse_args()
@@ -355,6 +378,8 @@ def parse_args():
 
 def main():
     args = parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     names = tracked_files(ROOT)
     code = [name for name in names if name.startswith(tuple(f"{top}/" for top in CODE))]
     texts = read_texts(ROOT, args.filter)
@@ -364,10 +389,9 @@ def main():
                    if m.path in texts]
         equivalent = mutate.read_entries(ROOT / LISTS / "equivalent.txt")
         results = Results(BUILD / "mutants/results.jsonl", fingerprint(ROOT, code),
-                          fingerprint(ROOT, names), args.fresh)
+                          " ".join([fingerprint(ROOT, names), args.judges]), args.fresh)
         nr_workers = 1 if args.only else args.workers
-        run = Run(results, lambda: Workers(ROOT, BUILD / "mutants", nr_workers,
-                                           lambda text: print(text, flush=True)),
+        run = Run(results, lambda: Workers(ROOT, BUILD / "mutants", nr_workers, args.judges),
                   nr_workers, equivalent)
         if args.only or args.show:
             fine = run_one(run, texts, args.only or args.show, planted, bool(args.show))

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,7 @@ class Judges:
         self.shown.append(mutant.id)
         return {"verdict": self.verdicts.pop(0), "judge": "j", "why": "w", "seconds": 0.0}
 
-    def close(self):
+    def close(self, at_once):
         pass
 
 
@@ -319,6 +320,26 @@ def test_judges_that_do_not_accept_the_unchanged_tree_end_the_run(tree):
     said = mutants_of(tree, "--number", "1")
     assert said.returncode == 2
     assert "run is not content with the unchanged tree: status 1" in said.stderr
+
+
+def test_a_run_that_is_ended_from_outside_leaves_nobody_behind(tree):
+    copy = tree / "build/mutants/copy-0"
+    process = subprocess.Popen(["/usr/bin/python3", "tools/mutants.py", "--only", "endless"],
+                               cwd=tree, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:     # the diff, then what is being built
+        if line.startswith("building"):
+            break
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and "volatile" not in text_of(copy / "mm/a.c"):
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=30) == 130
+    assert not subprocess.run(["pgrep", "-f", f"{copy}/tools/mutant_worker.py"], check=False,
+                              capture_output=True).stdout
+
+
+def text_of(path):
+    return path.read_text() if path.exists() else ""
 
 
 def test_what_a_broken_off_run_left_in_its_copy_is_mended(tree):
