@@ -178,15 +178,19 @@ def crimes_judge(name, keys):
 
 def boot_judge(name, keys):
     kernel = BUILD / KERNEL
-    row = next((row for row in Config(kernel).rows(long=True) if row.name == keys["row"]), None)
-    if row is None:
-        raise ConfigError(f"judges.cfg [{name}]: tests.cfg has no row {keys['row']}")
-    words = merge_words(row.machine.append.split(), keys["append"].split())
-    row = dataclasses.replace(
-        row, machine=dataclasses.replace(row.machine, append=" ".join(words)))
+    known = {row.name: row for row in Config(kernel).rows(long=True)}
+    unknown = [word for word in keys["row"].split() if word not in known]
+    if unknown:
+        raise ConfigError(f"judges.cfg [{name}]: tests.cfg has no row {unknown[0]}")
+    machines = []
+    for row in (known[word] for word in keys["row"].split()):
+        words = merge_words(row.machine.append.split(), keys["append"].split())
+        machines.append(dataclasses.replace(
+            row, machine=dataclasses.replace(row.machine, append=" ".join(words))))
 
     def run(_):
-        return fault(qtest.judge_row(row, run_qemu.boot(row.machine, float(keys["seconds"]))))
+        return next(filter(None, (fault(qtest.judge_row(row, run_qemu.boot(
+            row.machine, float(keys["seconds"])))) for row in machines)), "")
     return Judge(name, keys, (str(kernel.relative_to(ROOT)),), run)
 
 
