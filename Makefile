@@ -41,6 +41,7 @@ include boot/efi/build.mk
 include tests/host/build.mk
 include tools/hosted.mk
 include tools/fuzz.mk
+include tools/mutants.mk
 include tools/build.mk
 include tools/check.mk
 

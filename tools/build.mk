@@ -124,6 +124,7 @@ Verbs
   make replay     allocation traces of Linux and of programs through mm/: cost and footprint
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
   make fuzz       random inputs and operations against oracles, under sanitizers: tests/fuzz/README.md
+  make mutants    plants bugs in copies of mm/, by a seed and by hand: do the tests find them?
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these
@@ -166,6 +167,10 @@ Traces (replay)
   WHERE=$(WHERE)      kernel: under QEMU; hosted: a process under callgrind; both
   WHAT=...        of: all, objects, pages, check, check pages; commas between them; none: all
   RECORDS=N       only the first N of each
+
+Mutants (mutants)
+  N=$(N) SEED=$(SEED)  how many are drawn, and which; FILTER='mm/slab*' only of these files; FRESH=1 all anew
+  ONLY=id         one, as a diff, and who kills it; SHOW=id only the diff
 
 Build
   CC=gcc|clang  CONFIG="SMP=0 SHOW=0"  BUILD=$(BUILD)

@@ -170,6 +170,17 @@ static void bulk_double_free(void)
 	free_pages_bulk_array(2, array);
 }
 
+/* Enough pages to go to their zone without the per-CPU lists. */
+static void bulk_free_referenced(void)
+{
+	struct page *array[16];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(array); i++)
+		array[i] = victim(GFP_KERNEL, 0);
+	get_page(array[9]);
+	free_pages_bulk_array(ARRAY_SIZE(array), array);
+}
+
 /* ---- references ------------------------------------------------------------------------- */
 
 static void put_free(void)
@@ -474,6 +485,7 @@ const struct death page_deaths[] = {
 	DEATH(free_page_table),
 	DEATH(exact_double_free),
 	DEATH(bulk_double_free),
+	DEATH(bulk_free_referenced),
 	DEATH(put_free),
 	DEATH(get_free),
 	DEATH(split_compound),

@@ -97,6 +97,22 @@ KTEST(ioremap, ram_is_refused_with_a_word)
 	__free_page(page);
 }
 
+KTEST(ioremap, the_refusal_of_ram_names_its_first_and_its_last_byte)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	char line[64];
+	struct capture *c;
+
+	ASSERT_NE(t, NULL, page);
+	snprintf(line, sizeof(line), "ioremap: 0x%llx-0x%llx is RAM", page_to_phys(page) + 16,
+		 page_to_phys(page) + 23);
+	c = capture_begin();
+	EXPECT_EQ(t, NULL, ioremap(page_to_phys(page) + 16, 8));
+	capture_end(c);
+	EXPECT_EQ(t, 1, capture_count(c, line));
+	__free_page(page);
+}
+
 KTEST(ioremap, what_the_port_cannot_address_is_refused)
 {
 	EXPECT_EQ(t, NULL, ioremap(PHYS_ADDR_LIMIT, PAGE_SIZE));

@@ -13,6 +13,7 @@
 #include <quarry/mm.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
+#include <quarry/shrinker.h>
 
 /* The highest large page of the direct map; 0 when there is none. */
 static uintptr_t some_large_page(void)
@@ -141,6 +142,55 @@ KTEST_NEEDS(pgtable, pages_for_which_no_table_can_be_had_are_not_mapped, .ram_mi
 	pgtable_walk(va, &w);
 	EXPECT_FALSE(t, w.present);
 	EXPECT_EQ(t, nr_tables, pgtable_nr_pages());
+	__free_page(page);
+}
+
+/* Somebody who maps a page beside another while that one's table is still being allocated. */
+static struct {
+	struct hoard *rest;
+	struct page *page;
+	uintptr_t va;
+	int err;
+	bool done;
+} rival;
+
+static QAPI unsigned long rival_shrink(struct shrinker *s, unsigned long nr, gfp_t gfp)
+{
+	(void)s;
+	(void)gfp;
+	if (rival.done)
+		return 0;
+	rival.done = true;
+	hoard_free(rival.rest);
+	rival.err = pgtable_map_pages(rival.va, &rival.page, 1, PROT_KERNEL);
+	return nr;
+}
+
+/* The hooks count tables and free pages together: one that is neither is missed by them. */
+KTEST_NEEDS(pgtable, a_table_that_somebody_else_was_faster_with_goes_back, .ram_mib = 12)
+{
+	static struct shrinker shrinker = { .name = "rival", .shrink = rival_shrink };
+	struct page *page = alloc_page(GFP_KERNEL);
+	uintptr_t va = some_untabled_range();
+	struct pt_walk w;
+	HOARD(rest);
+
+	ASSERT_TRUE(t, page);
+	ASSERT_NE(t, 0, va);
+	rival.rest = &rest;
+	rival.page = page;
+	rival.va = va + PAGE_SIZE;
+	rival.done = false;
+	hoard_machine(&rest);
+	shrinker_register(&shrinker);
+	EXPECT_EQ(t, 0, pgtable_map_pages(va, &page, 1, PROT_KERNEL));
+	shrinker_unregister(&shrinker);
+	EXPECT_TRUE(t, rival.done);
+	EXPECT_EQ(t, 0, rival.err);
+	pgtable_walk(va + PAGE_SIZE, &w);
+	EXPECT_TRUE(t, w.present && w.pa == page_to_phys(page));
+	EXPECT_EQ(t, 2, pgtable_unmap_pages(va, 2 * PAGE_SIZE, NULL));
+	tlb_flush_range(va, va + 2 * PAGE_SIZE);
 	__free_page(page);
 }
 

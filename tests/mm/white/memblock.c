@@ -175,6 +175,18 @@ KTEST(memblock, what_is_found_is_aligned_both_ways)
 	EXPECT_EQ(t, 0, memblock_find_in(&mb, 0x1000, 0x80000, 0, MEMBLOCK_ANYWHERE));
 }
 
+KTEST(memblock, a_range_without_an_aligned_place_is_passed_over_both_ways)
+{
+	setup();
+	add(t, 0x11000, 0x1f000);
+	EXPECT_EQ(t, 0, memblock_find_in(&mb, PAGE, 16 * PAGE, 0, MEMBLOCK_ANYWHERE));
+	add(t, 0x41000, 0x52000);
+	add(t, 0x61000, 0x6f000);
+	EXPECT_EQ(t, 0x50000, memblock_find_in(&mb, PAGE, 16 * PAGE, 0, MEMBLOCK_ANYWHERE));
+	mb.bottom_up = true;
+	EXPECT_EQ(t, 0x50000, memblock_find_in(&mb, PAGE, 16 * PAGE, 0, MEMBLOCK_ANYWHERE));
+}
+
 KTEST(memblock, what_is_found_lies_within_the_limits)
 {
 	setup();

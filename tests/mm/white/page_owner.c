@@ -351,6 +351,24 @@ KTEST_OWNER(page_owner, a_record_that_is_wrong_is_counted)
 	__free_pages(page, 1);
 }
 
+/* A return address may be the first one behind its function: a call can be the last instruction. */
+KTEST(page_owner, a_caller_is_its_function_and_how_far_behind_its_start_it_lies)
+{
+	const uintptr_t start = (uintptr_t)page_owner_check;
+	unsigned long offset, size = 0;
+	char want[2][64];
+	struct out_buf b;
+
+	ASSERT_TRUE(t, ksym_lookup(start, &offset, &size) != NULL);
+	snprintf(want[0], sizeof(want[0]), "page_owner_check+0x9/%#lx", size);
+	snprintf(want[1], sizeof(want[1]), "page_owner_check+%#lx/%#lx", size, size);
+	for (unsigned int i = 0; i < 2; i++) {
+		out_buf_init(&b, text, sizeof(text));
+		owner_caller_show(&b.out, (const void *)(start + (i ? size : 9)));
+		EXPECT_EQ(t, 0, strcmp(want[i], text));
+	}
+}
+
 KTEST(page_owner, pages_that_are_not_recorded_are_said_to_be_unknown)
 {
 	struct out_buf b;

@@ -292,6 +292,9 @@ KTEST(va_range, the_validator_finds_what_is_broken)
 	ranges[3].end++;
 	EXPECT_EQ(t, 1, va_range_check(&space)); /* V1 */
 	ranges[3].end--;
+	ranges[3].end -= P / 2;
+	EXPECT_EQ(t, 1, va_range_check(&space)); /* V1 */
+	ranges[3].end += P / 2;
 	ranges[9].hole -= P;
 	EXPECT_GE(t, 1, va_range_check(&space)); /* V2 */
 	ranges[9].hole += P;
