@@ -77,11 +77,15 @@ struct mb2_tag_efi_mmap {
 #define MB2_TOTAL_SIZE_MAX   0x100000u /* a block longer than 1 MiB is no block */
 #define MB2_MMAP_ENTRY_ALIGN 8u
 
-/* What an ACPI root pointer starts with, and its size before and from revision 2 on. */
+/*
+ * What an ACPI root pointer starts with, and its size before and from revision 2 on; then it holds its
+ * own length, which may be more.
+ */
 #define RSDP_SIGNATURE      "RSD PTR "
 #define RSDP_SIGNATURE_SIZE 8u
 #define RSDP_OLD_SIZE       20u
 #define RSDP_NEW_SIZE       36u
+#define RSDP_LENGTH_OFFSET  20u
 
 static_assert(sizeof(struct mb2_tag_module) == 16, "fixed by the protocol");
 static_assert(sizeof(struct mb2_tag_mmap) == 16, "fixed by the protocol");

@@ -8,12 +8,14 @@
  * that set up graphics says so, and is believed; whatever else it says, the registers of the screen
  * are asked.  Where there are pixels instead they are mapped as any device memory is, which takes
  * an allocator and a thread that may sleep, so they show the log from then on; what was logged
- * before stands above it.
+ * before stands above it.  A terminal need not fill the screen: what is below it is cleared, a
+ * piece at a time, because a large screen has more bytes than there are addresses to spare.
  *
  * STATE.  None.
  *
  * CONTEXT.  Boot, once.
  */
+#include <quarry/align.h>
 #include <quarry/asm/framebuffer.h>
 #include <quarry/asm/lapic.h>
 #include <quarry/asm/vga.h>
@@ -22,9 +24,13 @@
 #include <quarry/kernel.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
+#include <quarry/sizes.h>
+#include <quarry/string.h>
 #include <quarry/vmalloc.h>
 
 #include "boot.h"
+
+#define CLEARED_AT_ONCE (64 * KiB)
 
 QAPI const char *screen_refusal(const struct bootinfo *bi, phys_addr_t *pa)
 {
@@ -83,6 +89,26 @@ QAPI const char *pixels_refusal(const struct bootinfo *bi)
 	return why_not;
 }
 
+QAPI void pixels_clear_rest(const struct boot_framebuffer *fb)
+{
+	phys_addr_t end = fb->pa + (phys_addr_t)fb->pitch * fb->height;
+	struct framebuffer_plan plan;
+	phys_addr_t pa;
+	size_t size;
+
+	framebuffer_plan(fb, &plan);
+	for (pa = fb->pa + plan.map_size; pa < end; pa += size) {
+		void *pixels;
+
+		size = (size_t)min(end - pa, (phys_addr_t)CLEARED_AT_ONCE);
+		pixels = ioremap_wc(pa, size);
+		if (!pixels)
+			return;
+		memset(pixels, 0, size);
+		iounmap(pixels);
+	}
+}
+
 /* Map what is drawn on, and find room for its characters.  Return: a reason, or NULL. */
 static __init const char *start_pixels(const struct boot_framebuffer *fb)
 {
@@ -100,6 +126,7 @@ static __init const char *start_pixels(const struct boot_framebuffer *fb)
 	}
 	pr_info("console: %ux%u characters on %ux%u pixels of %u bits at 0x%llx\n", plan.cols,
 		plan.rows, fb->width, fb->height, fb->bpp, fb->pa);
+	pixels_clear_rest(fb);
 	framebuffer_console_init(fb, pixels, cells);
 	return NULL;
 }

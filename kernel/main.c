@@ -85,7 +85,7 @@ static void log_memory(void)
 {
 	struct mm_account a;
 
-	memblock_show(&out_console);
+	memblock_show(&out_log);
 	mm_account(&a);
 	pr_info("mm: RAM %lu pages = %lu free + %lu reserved (%lu struct pages among them)\n",
 		a.nr_ram, a.nr_managed, a.nr_reserved, a.nr_mem_map);

@@ -5,7 +5,7 @@
  * on the stack, so that a sink sees whole lines (a console then keeps them together) and still
  * gets texts of any length.
  *
- * STATE.  That of the caller's sink.  out_console is printk.c's.
+ * STATE.  That of the caller's sink.  out_console and out_log are printk.c's.
  *
  * CONTEXT.  That of the sink's write().
  */

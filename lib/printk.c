@@ -66,6 +66,14 @@ static QAPI void out_console_write(struct out *o, const char *text, size_t len)
 
 struct out out_console = { .write = out_console_write };
 
+static QAPI void out_log_write(struct out *o, const char *text, size_t len)
+{
+	(void)o;
+	pr_info("%.*s", (int)len, text);
+}
+
+struct out out_log = { .write = out_log_write };
+
 QAPI void console_fresh_line(void)
 {
 	if (line_open)

@@ -204,6 +204,21 @@ def module_files(machine):
     return found
 
 
+def check_names(machine):
+    """Each file that a loader gets from /boot needs a name of its own; FAT knows no case."""
+    taken = {"quarry.elf": None, "quarry.cfg": None, "grub": None}
+    for path, _ in module_files(machine):
+        name = path.name.casefold()
+        if taken.setdefault(name, path) != path:
+            raise StartError(f"two files would be /boot/{path.name}: "
+                             f"{path} and {taken[name] or 'one that the loader needs'}")
+
+
+def quoted(path):
+    """A path inside an option of QEMU's, where a comma ends a value."""
+    return str(path).replace(",", ",,")
+
+
 def grub_word(word):
     if "'" in word:
         raise StartError(f"GRUB cannot be handed a quote: {word}")
@@ -237,6 +252,7 @@ def inputs_digest(paths, text):
 
 def make_iso(machine, out=None):
     """The machine's boot ISO; built only when what goes into it has changed."""
+    check_names(machine)
     out = Path(out) if out else BUILD / "iso" / f"{machine.name}.iso"
     out.parent.mkdir(parents=True, exist_ok=True)
     config = grub_cfg(machine)
@@ -265,6 +281,7 @@ def efi_cfg(machine):
 
 def make_stick(machine, out=None):
     """The machine's USB stick; built only when what goes into it has changed."""
+    check_names(machine)
     out = Path(out) if out else BUILD / "usb" / f"{machine.name}.img"
     out.parent.mkdir(parents=True, exist_ok=True)
     by_grub = machine.boot.startswith("grub-")
@@ -320,7 +337,7 @@ def log_path(machine, suffix):
 def stick_argv(path):
     """A USB stick.  What the guest writes to it is lost with the machine."""
     return ["-device", "qemu-xhci", "-device", "usb-storage,drive=stick",
-            "-drive", f"if=none,id=stick,format=raw,snapshot=on,file={path}"]
+            "-drive", f"if=none,id=stick,format=raw,snapshot=on,file={quoted(path)}"]
 
 
 def firmware_argv(machine):
@@ -352,7 +369,7 @@ def qemu_argv(machine):
     if machine.garbage:
         board += ",memory-backend=ram"
         argv += ["-object", f"memory-backend-file,id=ram,size={machine.mem},"
-                            f"mem-path={garbage_file(machine)},share=off"]
+                            f"mem-path={quoted(garbage_file(machine))},share=off"]
     argv += ["-machine", board]
     for device in filter(None, machine.devices):
         argv += ["-device", device]
@@ -363,10 +380,10 @@ def qemu_argv(machine):
         return argv
     if machine.boot in STICK_PATHS:
         return argv + firmware_argv(machine) + stick_argv(make_stick(machine))
-    modules = [f"{path} {args}".strip().replace(",", ",,") for path, args in module_files(machine)]
+    modules = [quoted(f"{path} {args}".strip()) for path, args in module_files(machine)]
     kernel = machine.kernel
     if machine.boot == "high":
-        modules.insert(0, str(kernel).replace(",", ",,"))
+        modules.insert(0, quoted(kernel))
         kernel = high_loader()
     argv += ["-kernel", str(kernel), "-append", machine.append]
     if modules:
@@ -740,9 +757,10 @@ def cmd_debug(machine, args):
     with tempfile.TemporaryDirectory(prefix="quarry-") as tmp:
         gdb_socket, serial = f"{tmp}/gdb", f"{tmp}/serial"
         argv = qemu_argv(machine) + [
-            "-S", "-chardev", f"socket,id=gdb,path={gdb_socket},server=on,wait=off",
+            "-S", "-chardev", f"socket,id=gdb,path={quoted(gdb_socket)},server=on,wait=off",
             "-gdb", "chardev:gdb", "-monitor", "none",
-            "-chardev", f"socket,id=com1,path={serial},server=on,wait=off,logfile={serial_log}",
+            "-chardev", f"socket,id=com1,path={quoted(serial)},server=on,wait=off,"
+            f"logfile={quoted(serial_log)}",
             "-serial", "chardev:com1"]
         # Its own session: Ctrl-C is for gdb, which then stops the guest.
         with subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True) as qemu:

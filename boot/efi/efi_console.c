@@ -19,7 +19,6 @@
 
 #define PAUSE_100NS   50000000u /* 5 s */
 #define LINE_SIZE     256u
-#define CONOUT_SIZE   1024u
 #define COM1          0x3f8u
 #define COM1_STATUS   (COM1 + 5)
 #define COM1_CAN_SEND 0x20u
@@ -32,12 +31,19 @@ static bool console_is_serial(void)
 {
 	EFI_GUID global = EFI_GLOBAL_VARIABLE;
 	CHAR16 name[] = { 'C', 'o', 'n', 'O', 'u', 't', 0 };
-	static uint8_t paths[CONOUT_SIZE];
-	UINTN size = sizeof(paths);
-	EFI_STATUS status;
+	EFI_RUNTIME_SERVICES *run = app.system->RuntimeServices;
+	bool is_serial = false;
+	UINTN size = 0;
+	void *paths;
 
-	status = app.system->RuntimeServices->GetVariable(name, &global, NULL, &size, paths);
-	return !EFI_ERROR(status) && devpath_has_uart(paths, size);
+	/* Firmware that lists all its devices takes as much as it likes: ask for the size first. */
+	if (run->GetVariable(name, &global, NULL, &size, NULL) != EFI_BUFFER_TOO_SMALL ||
+	    EFI_ERROR(app.boot->AllocatePool(EfiLoaderData, size, &paths)))
+		return false;
+	if (!EFI_ERROR(run->GetVariable(name, &global, NULL, &size, paths)))
+		is_serial = devpath_has_uart(paths, size);
+	app.boot->FreePool(paths);
+	return is_serial;
 }
 
 void console_init(void)

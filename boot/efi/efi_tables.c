@@ -1,7 +1,8 @@
 /*
  * efi_tables.c - what only firmware knows: where ACPI's tables and the pixels are.
  *
- * IDEA.  The root pointer is copied into the information block, the newer kind if there are both.
+ * IDEA.  The root pointer is copied into the information block, the newer kind if there are both and
+ * its checksums are right.
  * The framebuffer is described as the firmware's current mode has it; firmware without linear
  * pixels, or without a screen, gives none.
  *
@@ -33,13 +34,14 @@ static const void *find_table(EFI_GUID guid)
 
 static void add_acpi(struct mb2_writer *info)
 {
-	const void *new = find_table((EFI_GUID)ACPI_20_TABLE_GUID);
-	const void *old = find_table((EFI_GUID)ACPI_TABLE_GUID);
+	const void *acpi_2 = find_table((EFI_GUID)ACPI_20_TABLE_GUID);
+	const void *acpi_1 = find_table((EFI_GUID)ACPI_TABLE_GUID);
 
-	if (new)
-		mb2_add_rsdp(info, new, true);
-	else if (old)
-		mb2_add_rsdp(info, old, false);
+	if (acpi_2 && mb2_add_rsdp(info, acpi_2, true))
+		return;
+	if (acpi_1 && mb2_add_rsdp(info, acpi_1, false))
+		return;
+	say("the firmware names no good ACPI root pointer");
 }
 
 /* Where a colour's bits lie in a pixel: they are neighbours. */

@@ -13,7 +13,8 @@
  * CONTEXT.  Any: no allocation, so also between the last memory map and the end of boot services.
  * Also compiled and tested as a process.
  *
- * SOURCES.  Multiboot2 Specification 2.0, section 3.6.
+ * SOURCES.  Multiboot2 Specification 2.0, section 3.6; ACPI Specification 6.5, section 5.2.5.3 (root
+ * pointer).
  */
 #include "mb2info.h"
 
@@ -99,17 +100,41 @@ QAPI void mb2_add_efi_mmap(struct mb2_writer *w, const struct efi_map *map)
 	memcpy(at + sizeof(m), map->bytes, map->size);
 }
 
-QAPI void mb2_add_rsdp(struct mb2_writer *w, const void *rsdp, bool is_new)
+/* The sum of @size bytes, of which checksums make 0. */
+static uint8_t sum(const uint8_t *bytes, size_t size)
+{
+	uint8_t total = 0;
+
+	while (size--)
+		total = (uint8_t)(total + *bytes++);
+	return total;
+}
+
+/* A pointer longer than we know of has its second checksum over bytes that nobody promised. */
+static bool is_rsdp(const uint8_t *rsdp, bool is_new)
+{
+	uint32_t length;
+
+	if (memcmp(rsdp, RSDP_SIGNATURE, RSDP_SIGNATURE_SIZE) || sum(rsdp, RSDP_OLD_SIZE))
+		return false;
+	if (!is_new)
+		return true;
+	memcpy(&length, rsdp + RSDP_LENGTH_OFFSET, sizeof(length));
+	return length > RSDP_NEW_SIZE || (length == RSDP_NEW_SIZE && !sum(rsdp, RSDP_NEW_SIZE));
+}
+
+QAPI bool mb2_add_rsdp(struct mb2_writer *w, const void *rsdp, bool is_new)
 {
 	size_t size = is_new ? RSDP_NEW_SIZE : RSDP_OLD_SIZE;
 	uint8_t *at;
 
-	if (memcmp(rsdp, RSDP_SIGNATURE, RSDP_SIGNATURE_SIZE))
-		return;
+	if (!is_rsdp(rsdp, is_new))
+		return false;
 	at = add_tag(w, is_new ? MB2_TAG_ACPI_NEW : MB2_TAG_ACPI_OLD,
 		     sizeof(struct mb2_tag) + size);
 	if (at)
 		memcpy(at + sizeof(struct mb2_tag), rsdp, size);
+	return true;
 }
 
 QAPI void mb2_add_framebuffer(struct mb2_writer *w, const struct mb2_tag_framebuffer *fb)

@@ -48,8 +48,10 @@ QAPI void mb2_add_efi_mmap(struct mb2_writer *w, const struct efi_map *map);
 /**
  * mb2_add_rsdp - a copy of the ACPI root pointer, if @rsdp is one.
  * @rsdp: RSDP_NEW_SIZE readable bytes if @is_new, otherwise RSDP_OLD_SIZE.
+ *
+ * Return: false when its signature, its length or a checksum is wrong: nothing was added.
  */
-QAPI void mb2_add_rsdp(struct mb2_writer *w, const void *rsdp, bool is_new);
+QAPI bool mb2_add_rsdp(struct mb2_writer *w, const void *rsdp, bool is_new) __must_check;
 
 /**
  * mb2_add_framebuffer - where pixels lie; @fb's tag is filled in here.

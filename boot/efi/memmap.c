@@ -15,8 +15,9 @@
  *	ACPI NVS					ACPI NVS: the firmware's, for ever
  *	unusable					unusable
  *
- * RAM must also be able to be cached write-back, must not be meant for a specific purpose, and
- * must not be wanted at run time, whatever its type says: otherwise it is reserved.
+ * RAM, and what becomes RAM once the tables were read, must also be able to be cached write-back,
+ * must not be meant for a specific purpose, and must not be wanted at run time, whatever its type
+ * says: otherwise it is reserved.
  *
  * Entries come in any order, with gaps, and of a size that later firmware may enlarge.  Where two
  * overlap both are passed on: the kernel's sanitiser lets the stricter one win.
@@ -84,7 +85,7 @@ QAPI uint32_t efi_kernel_type(const struct efi_run *run)
 	case EFI_TYPE_FREE:
 		return is_ordinary(run) ? MEM_RAM : MEM_RESERVED;
 	case EFI_TYPE_ACPI_RECLAIM:
-		return MEM_ACPI_RECLAIM;
+		return is_ordinary(run) ? MEM_ACPI_RECLAIM : MEM_RESERVED;
 	case EFI_TYPE_ACPI_NVS:
 		return MEM_ACPI_NVS;
 	case EFI_TYPE_BAD:

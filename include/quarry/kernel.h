@@ -35,4 +35,13 @@ QAPI const char *screen_refusal(const struct bootinfo *bi, phys_addr_t *pa);
  */
 QAPI const char *pixels_refusal(const struct bootinfo *bi);
 
+/**
+ * pixels_clear_rest - make the lines of @fb black that a console on it does not use.
+ * @fb: not refused.
+ *
+ * Without addresses to map them, what firmware has drawn there stays.
+ * Context: thread, may sleep.
+ */
+QAPI void pixels_clear_rest(const struct boot_framebuffer *fb);
+
 #endif

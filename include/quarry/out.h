@@ -30,6 +30,9 @@ struct out_buf {
 /* The console (whatever printk writes to), without log levels. */
 extern struct out out_console;
 
+/* The log, as messages of level KERN_INFO: consoles that are registered later see them, too. */
+extern struct out out_log;
+
 /**
  * out_printf - format to @o.
  *

@@ -117,6 +117,22 @@ KTEST(printk, a_message_longer_than_a_record_arrives_whole)
 	EXPECT_STREQ(t, "x>\n", tail.text + 400);
 }
 
+KTEST(printk, the_sink_of_the_log_makes_messages_of_level_info)
+{
+	int level = console_loglevel;
+
+	tail_start();
+	console_loglevel = 6;
+	out_printf(&out_log, "hidden %d\n", 1);
+	EXPECT_STREQ(t, "", tail.text);
+	console_unregister(&tail.console);
+	console_loglevel = 7;
+	console_register(&tail.console); /* which shows it what the log has */
+	console_unregister(&tail.console);
+	console_loglevel = level;
+	EXPECT_STREQ(t, "hidden 1\n", tail.text + tail.len - strlen("hidden 1\n"));
+}
+
 /* Print a line nobody sees, and see it replayed to a console registered at @level. */
 static bool replayed(const char *mark, int level_then)
 {

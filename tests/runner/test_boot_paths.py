@@ -16,14 +16,14 @@ PART_OFFSET = 2048 * 512
 @pytest.fixture(name="stick")
 def stick_fixture(kernel, tmp_path, monkeypatch):
     """A function: the image for a command line, with a kernel and programs that are none."""
-    def make(append="", by="usb"):
+    def make(append="", by="usb", modules=("LICENSE one two",)):
         (tmp_path / "efi").mkdir(exist_ok=True)
         for name in usbimage.EFI_PROGRAMS.values():
             (tmp_path / "efi" / name).write_bytes(b"program")
         monkeypatch.setattr(run_qemu, "BUILD", tmp_path)
         monkeypatch.setattr(usbimage, "without_debug_info", lambda path, _: path)
         return run_qemu.make_stick(Machine(kernel=kernel, boot=by, append=append,
-                                           modules=("LICENSE one two",)))
+                                           modules=modules))
     return make
 
 
@@ -83,6 +83,34 @@ def test_a_stick_without_room_before_its_partition_is_refused(stick, monkeypatch
     monkeypatch.setattr(usbimage, "PART_START", 8)
     with pytest.raises(StartError, match="does not fit before the partition"):
         stick()
+
+
+@pytest.mark.parametrize("make", [run_qemu.make_stick, run_qemu.make_iso])
+@pytest.mark.parametrize("names", [("a/m.map", "b/m.map"), ("a/m.map", "b/M.Map"),
+                                   ("a/Quarry.ELF",), ("a/quarry.cfg",), ("a/GRUB",)])
+def test_two_files_of_one_name_on_a_stick_or_iso_are_refused(kernel, tmp_path, make, names):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    machine = Machine(kernel=kernel, boot="usb", modules=tuple(str(tmp_path / n) for n in names))
+    with pytest.raises(StartError, match=f"two files would be /boot/{names[-1][2:]}: "):
+        make(machine, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_file_may_be_a_module_twice(stick):
+    config = on_stick(stick(modules=("LICENSE one", "LICENSE two")), "/boot/quarry.cfg")
+    assert config.count(b"module=/boot/LICENSE") == 2
+
+
+def test_a_comma_in_a_path_does_not_end_an_option_of_qemu(stick, kernel, tmp_path, monkeypatch):
+    stick()
+    monkeypatch.setattr(run_qemu, "BUILD", tmp_path / "a,b")
+    (tmp_path / "a,b").mkdir()
+    (tmp_path / "efi").rename(tmp_path / "a,b/efi")
+    argv = qemu_argv(Machine(kernel=kernel, boot="usb", garbage=1, mem="1M"))
+    assert f"if=none,id=stick,format=raw,snapshot=on,file={tmp_path}/a,,b/usb/run.img" in argv
+    assert any(f"mem-path={tmp_path}/a,,b/ram/1M-1.bin,share=off" in word for word in argv)
 
 
 def test_a_missing_loader_is_named(kernel, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@
 #include <quarry/printk.h>
 #include <quarry/sizes.h>
 #include <quarry/string.h>
+#include <quarry/vmalloc.h>
 
 #include "../../../arch/x86/font.h"
 #include "../../mm/helpers.h"
@@ -315,6 +316,38 @@ KTEST_NEEDS(framebuffer, the_consoles_pixels_are_mapped_where_the_loader_says,
 	pgtable_walk(va, &w);
 	EXPECT_TRUE(t, w.present);
 	EXPECT_EQ(t, kernel_bootinfo->framebuffer.pa, w.pa);
+}
+
+/* Bytes of the machine's framebuffer, from @offset on, that are not @value; they become @then. */
+static unsigned int nr_other_bytes(struct ktest *t, size_t offset, uint8_t value, uint8_t then)
+{
+	const struct boot_framebuffer *fb = &kernel_bootinfo->framebuffer;
+	size_t size = (size_t)fb->pitch * fb->height - offset;
+	uint8_t *at = size ? ioremap_wc(fb->pa + offset, size) : NULL;
+	unsigned int nr = 0;
+
+	EXPECT_EQ(t, size != 0, at != NULL);
+	for (size_t i = 0; at && i < size; i++)
+		nr += at[i] != value;
+	if (at) {
+		memset(at, then, size);
+		iounmap(at);
+	}
+	return nr;
+}
+
+KTEST_NEEDS(framebuffer, what_lies_below_the_last_line_of_text_is_black_and_no_text_is_lost,
+	    .features = KTEST_PIXELS)
+{
+	const struct framebuffer_screen *console = framebuffer_console();
+	uint32_t grey = console->pattern[15][0] & ~0u >> (32 - 8 * console->pixel_size);
+	struct framebuffer_plan plan;
+
+	framebuffer_plan(&kernel_bootinfo->framebuffer, &plan);
+	EXPECT_EQ(t, 0, nr_other_bytes(t, plan.map_size, 0, GUARD));
+	pixels_clear_rest(&kernel_bootinfo->framebuffer);
+	EXPECT_EQ(t, 0, nr_other_bytes(t, plan.map_size, 0, 0));
+	EXPECT_EQ(t, 0, nr_wrong_anywhere(console, grey));
 }
 
 KTEST_NEEDS(framebuffer, what_is_printed_is_what_the_device_holds, .features = KTEST_PIXELS)

@@ -9,7 +9,8 @@
 #include "../../../boot/efi/mb2info.h"
 #include "../../boot/blob.h"
 
-#define BLOCK_PA 0x7000u
+#define BLOCK_PA      0x7000u
+#define LENGTH_OFFSET 20u /* into a root pointer */
 
 static uint8_t block[4096] __aligned(8);
 static struct mb2_writer w;
@@ -34,22 +35,51 @@ static const struct mb2_tag_framebuffer fb = {
 	.colours = { 16, 8, 8, 8, 0, 8 },
 };
 
+/* A good root pointer, whose length is @length. */
+static const uint8_t *rsdp_of(uint32_t length)
+{
+	static uint8_t rsdp[RSDP_NEW_SIZE];
+
+	memset(rsdp, 0, sizeof(rsdp));
+	memcpy(rsdp, RSDP_SIGNATURE, RSDP_SIGNATURE_SIZE);
+	rsdp[15] = 2;
+	put32(rsdp + 16, 0x7FE14000);
+	put32(rsdp + LENGTH_OFFSET, length);
+	put32(rsdp + 24, 0x7FE14080);
+	for (unsigned int i = 0; i < 20; i++)
+		rsdp[8] -= i == 8 ? 0 : rsdp[i];
+	for (unsigned int i = 0; i < sizeof(rsdp); i++)
+		rsdp[32] -= i == 32 ? 0 : rsdp[i];
+	return rsdp;
+}
+
+/* Is @rsdp taken, with its byte @i another? */
+static bool takes_with_wrong_byte(const uint8_t *rsdp, unsigned int i, bool is_new)
+{
+	uint8_t bytes[RSDP_NEW_SIZE];
+
+	memcpy(bytes, rsdp, sizeof(bytes));
+	bytes[i] ^= 1;
+	mb2_start(&w, block, sizeof(block));
+	return mb2_add_rsdp(&w, bytes, is_new);
+}
+
 /* All there is, in a block of @size bytes that ends where its buffer does; bytes of the result. */
 static size_t write_all(size_t size)
 {
 	const struct efi_map efi = { efi_bytes, sizeof(efi_bytes), 48, 1 };
-	static const uint8_t rsdp[RSDP_NEW_SIZE] = RSDP_SIGNATURE;
+	bool is_rsdp;
 
 	memset(block, 0xA5, sizeof(block));
 	mb2_start(&w, block + sizeof(block) - size, size);
 	mb2_add_text(&w, MB2_TAG_CMDLINE, "loglevel=8 test=*");
 	mb2_add_text(&w, MB2_TAG_LOADER, "quarry-efi");
-	mb2_add_rsdp(&w, rsdp, true);
+	is_rsdp = mb2_add_rsdp(&w, rsdp_of(RSDP_NEW_SIZE), true);
 	mb2_add_framebuffer(&w, &fb);
 	mb2_add_module(&w, 0x200000, 0x200123, "/boot/a.map one two");
 	mb2_add_mmap(&w, map, ARRAY_SIZE(map));
 	mb2_add_efi_mmap(&w, &efi);
-	return mb2_finish(&w);
+	return is_rsdp ? mb2_finish(&w) : 0;
 }
 
 static int read_back(struct blob *b, size_t size)
@@ -128,18 +158,35 @@ KTEST(efi_info, a_block_without_room_for_everything_is_never_finished)
 
 KTEST(efi_info, what_is_no_root_pointer_is_left_out)
 {
-	static const uint8_t rsdp[RSDP_OLD_SIZE] = "RSD PTR";
+	const uint8_t *rsdp = rsdp_of(RSDP_NEW_SIZE);
 
+	for (unsigned int i = 0; i < RSDP_NEW_SIZE; i++) {
+		if (i / 4 == LENGTH_OFFSET / 4)
+			continue;
+		EXPECT_FALSE(t, takes_with_wrong_byte(rsdp, i, true));
+		EXPECT_EQ(t, 16, mb2_finish(&w));
+	}
+}
+
+/* Its first half may still be good where the second is not. */
+KTEST(efi_info, an_old_root_pointer_is_its_first_20_bytes)
+{
+	const uint8_t *rsdp = rsdp_of(RSDP_NEW_SIZE);
+
+	for (unsigned int i = 0; i < RSDP_NEW_SIZE; i++)
+		EXPECT_EQ(t, i >= RSDP_OLD_SIZE, takes_with_wrong_byte(rsdp, i, false));
+}
+
+KTEST(efi_info, a_root_pointer_may_be_longer_than_is_known_but_not_shorter)
+{
 	mb2_start(&w, block, sizeof(block));
-	mb2_add_rsdp(&w, rsdp, false);
-	EXPECT_EQ(t, 16, mb2_finish(&w));
+	EXPECT_FALSE(t, mb2_add_rsdp(&w, rsdp_of(RSDP_NEW_SIZE - 1), true));
+	EXPECT_TRUE(t, mb2_add_rsdp(&w, rsdp_of(RSDP_NEW_SIZE + 4), true));
 }
 
 KTEST(efi_info, an_old_root_pointer_is_copied_to_its_20_bytes)
 {
-	static const uint8_t rsdp[RSDP_OLD_SIZE] = RSDP_SIGNATURE;
-
 	mb2_start(&w, block, sizeof(block));
-	mb2_add_rsdp(&w, rsdp, false);
+	ASSERT_TRUE(t, mb2_add_rsdp(&w, rsdp_of(0), false));
 	EXPECT_NE(t, NULL, find_tag(mb2_finish(&w), 14, 28));
 }

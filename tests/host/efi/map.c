@@ -87,6 +87,13 @@ KTEST(efi_map, ram_that_is_special_is_reserved)
 	EXPECT_EQ(t, MEM_RAM, kernel_type(EFI_TYPE_FREE, WB | 7));
 }
 
+KTEST(efi_map, acpi_tables_that_the_firmware_wants_at_run_time_are_never_given_away)
+{
+	EXPECT_EQ(t, MEM_RESERVED, kernel_type(EFI_TYPE_ACPI_RECLAIM, WB | EFI_NEEDS_RUNTIME));
+	EXPECT_EQ(t, MEM_RESERVED, kernel_type(EFI_TYPE_ACPI_RECLAIM, 0));
+	EXPECT_EQ(t, MEM_ACPI_NVS, kernel_type(EFI_TYPE_ACPI_NVS, WB | EFI_NEEDS_RUNTIME));
+}
+
 KTEST(efi_map, every_type_has_a_name)
 {
 	EXPECT_STREQ(t, "ACPI NVS", efi_type_name(EFI_TYPE_ACPI_NVS));
