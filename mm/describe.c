@@ -57,9 +57,11 @@ static const char *const mobility_names[NR_MOBILITIES] = {
 /* Is @page a free block's head, or one that somebody has? */
 static bool heads_block(const struct page *page)
 {
-	if (page->flags & PG_reserved)
+	unsigned long flags = READ_ONCE(page->flags);
+
+	if (flags & PG_reserved)
 		return false;
-	return (page->flags & PG_buddy) || atomic_read(&page->_count) > 0;
+	return (flags & PG_buddy) || atomic_read(&page->_count) > 0;
 }
 
 /*
@@ -84,11 +86,11 @@ static const struct page *block_head(const struct page *page)
 
 static const char *page_state(const struct page *page, const struct page *head)
 {
-	if (page->flags & PG_reserved)
+	if (READ_ONCE(page->flags) & PG_reserved)
 		return "reserved";
 	if (!head)
 		return "per-cpu";
-	return head->flags & PG_buddy ? "free" : "used";
+	return READ_ONCE(head->flags) & PG_buddy ? "free" : "used";
 }
 
 /* Order and mobility are its block's: a tail's own are stale. */
@@ -104,21 +106,24 @@ static void show_block(struct out *o, const struct page *page, const struct page
 
 QAPI void page_show(struct out *o, const struct page *page)
 {
-	const struct page *head = page->flags & PG_reserved ? NULL : block_head(page);
+	unsigned long flags = READ_ONCE(page->flags);
+	const struct page *head = flags & PG_reserved ? NULL : block_head(page);
+	const void *va = READ_ONCE(page->virtual);
 
 	out_printf(o, "pfn=0x%05lx pa=0x%08llx va=", page_to_pfn(page),
 		   (unsigned long long)page_to_phys(page));
-	if (page->virtual)
-		out_printf(o, "0x%08lx", (unsigned long)page->virtual);
+	if (va)
+		out_printf(o, "0x%08lx", (unsigned long)va);
 	else
 		out_printf(o, "none");
 	out_printf(o, " zone=%s state=%s flags=", page_zone(page)->name, page_state(page, head));
-	show_bits(o, page->flags & PG_MASK, page_flags, ARRAY_SIZE(page_flags), "none");
+	show_bits(o, flags & PG_MASK, page_flags, ARRAY_SIZE(page_flags), "none");
 	out_printf(o, " count=%d", atomic_read(&page->_count));
 	if (head)
 		show_block(o, page, head);
-	out_printf(o, " private=0x%lx lru=0x%08lx,0x%08lx\n", page->private,
-		   (unsigned long)page->lru.next, (unsigned long)page->lru.prev);
+	out_printf(o, " private=0x%lx lru=0x%08lx,0x%08lx\n", READ_ONCE(page->private),
+		   (unsigned long)READ_ONCE(page->lru.next),
+		   (unsigned long)READ_ONCE(page->lru.prev));
 }
 
 /* ---- GFP masks -------------------------------------------------------------------------- */

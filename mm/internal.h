@@ -97,12 +97,12 @@ static inline unsigned int flags_order(unsigned long flags)
 
 static inline unsigned int block_order(const struct page *page)
 {
-	return flags_order(page->flags);
+	return flags_order(READ_ONCE(page->flags));
 }
 
 static inline enum mobility block_mobility(const struct page *page)
 {
-	return (enum mobility)((page->flags & PG_MOBILITY_MASK) >> PG_MOBILITY_SHIFT);
+	return (enum mobility)((READ_ONCE(page->flags) & PG_MOBILITY_MASK) >> PG_MOBILITY_SHIFT);
 }
 
 /* Write order and mobility of the block that @page heads, and clear every PG_ bit. */

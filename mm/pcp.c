@@ -92,7 +92,7 @@ static unsigned int take_oldest(struct percpu_stack *s, unsigned int nr, struct 
 	nr = min(nr, s->nr);
 	memcpy(blocks, s->slot, nr * sizeof(*blocks));
 	memmove(s->slot, s->slot + nr, (s->nr - nr) * sizeof(s->slot[0]));
-	s->nr -= nr;
+	ADD_ONCE(s->nr, -nr);
 	return nr;
 }
 
@@ -127,7 +127,8 @@ QAPI void pcp_free_slow(struct page *page)
 	if (s->nr >= s->limit)
 		nr = take_oldest(s, batch_blocks(s->limit), blocks);
 	if (s->nr < s->limit) {
-		s->slot[s->nr++] = page;
+		s->slot[s->nr] = page;
+		ADD_ONCE(s->nr, 1);
 		page = NULL;
 	}
 	irq_restore(flags);

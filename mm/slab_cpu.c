@@ -179,7 +179,7 @@ static unsigned int push_many(struct kmem_cache *c, unsigned int nr, void **objs
 		slab_bad_object(c, objs[0], "is freed twice");
 	nr = min(nr, s->limit - s->nr);
 	memcpy(s->slot + s->nr, objs, nr * sizeof(*objs));
-	s->nr += nr;
+	ADD_ONCE(s->nr, nr);
 	irq_restore(flags);
 	return nr;
 }
@@ -266,12 +266,14 @@ static void free_to_full(struct kmem_cache *c, void *obj)
 		nr = min(c->batch, s->nr);
 		memcpy(objs, s->slot, nr * sizeof(*objs));
 		memmove(s->slot, s->slot + nr, (s->nr - nr) * sizeof(*objs));
-		s->nr -= nr;
+		ADD_ONCE(s->nr, -nr);
 	}
-	if (s->nr < s->limit)
-		s->slot[s->nr++] = obj;
-	else
+	if (s->nr < s->limit) {
+		s->slot[s->nr] = obj;
+		ADD_ONCE(s->nr, 1);
+	} else {
 		objs[nr++] = obj;
+	}
 	irq_restore(flags);
 	cache_give(c, nr, objs, true);
 }
@@ -295,7 +297,7 @@ static unsigned int take_from_magazine(struct kmem_cache *c, unsigned int nr, vo
 	struct percpu_stack *s = this_cpu_ptr(c->magazine);
 
 	nr = min(nr, s->nr);
-	s->nr -= nr;
+	ADD_ONCE(s->nr, -nr);
 	memcpy(end - nr, s->slot + s->nr, nr * sizeof(*end));
 	irq_restore(flags);
 	return nr;

@@ -14,6 +14,8 @@ FILTER ?=
 LIST ?=
 GDB_ARGS ?=
 UNDER ?=
+CPUS ?= 1
+SCHED ?= seed
 SCREEN ?= none
 
 run-qemu := QUARRY_BUILD="$(abspath $(BUILD))" tools/run_qemu.py
@@ -44,7 +46,8 @@ run: setup
 hosted: setup
 	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
 		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
-	@$(UNDER) $(hosted-out)/quarry-$(VARIANT) -m $(MEM) $(addprefix -i ,$(MODULES)) $(APPEND)
+	@$(UNDER) $(hosted-out)/quarry-$(VARIANT) -m $(MEM) -c $(CPUS) $(if $(filter threads,$(SCHED)),-t) \
+		$(addprefix -i ,$(MODULES)) $(APPEND)
 
 # Lines and branches of mm/ and lib/ that the tests reach, as a process.
 .PHONY: coverage
@@ -149,6 +152,7 @@ Machine (run, debug)
 
 Process (hosted)
   MEM, APPEND, MODULES as above; VARIANT=$(VARIANT) (tools/hosted.mk has the others)
+  CPUS=$(CPUS)          SCHED=seed: one runs at a time, drawn from a seed; SCHED=threads: at once
   UNDER="..."     a program to run it under: gdb --args, perf record
 
 Tests (test, test-long)

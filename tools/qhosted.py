@@ -9,7 +9,10 @@ from run_qemu import BUILD, ROOT, End, Machine, Outcome, clean, module_files, pa
 from testrows import CONFIG, MAPS, ConfigError, Config
 
 HOSTED_CONFIG = ROOT / "tests/hosted.cfg"
-KEYS = ("variant", "under", "mem", "map", "modules", "test", "append", "expect", "when")
+KEYS = ("variant", "under", "mem", "cpus", "sched", "map", "modules", "test", "append", "expect",
+        "ends", "when")
+SCHEDULERS = {"seed": [], "threads": ["-t"]}
+ENDS = ("tests", "panic")
 CRIME_KEYS = ("variant", "variant-long", "without", "without-64")
 PROGRAM = "hosted/quarry-{}"
 TIMEOUT = 120.0         # seconds for one run; longer ones say so
@@ -50,6 +53,9 @@ def read_config(path=HOSTED_CONFIG):
         wrong = [key for key in parser[section] if key not in allowed]
         if wrong:
             raise ConfigError(f"hosted.cfg [{section}]: unknown key {wrong[0]}")
+        for key, known in (("sched", SCHEDULERS), ("ends", ENDS)):
+            if parser[section].get(key, known and list(known)[0]) not in known:
+                raise ConfigError(f"hosted.cfg [{section}]: {key} is none of {', '.join(known)}")
     return parser
 
 
@@ -60,10 +66,12 @@ def program_of(variant):
 
 
 def make_row(name, keys, variant, tests=None, long=False):
-    patterns = tests or ",".join(keys["test"].split())
+    dies = keys["ends"] == "panic"
+    patterns = "" if dies else tests or ",".join(keys["test"].split())
     words = [f"test={patterns}"] if patterns else []
     words += keys["append"].split()
-    argv = [*shlex.split(keys["under"]), program_of(variant), "-m", keys["mem"]]
+    argv = [*shlex.split(keys["under"]), program_of(variant), "-m", keys["mem"],
+            "-c", keys["cpus"], *SCHEDULERS[keys["sched"]]]
     modules = (f"{MAPS}/{keys['map']}",) if keys["map"] else ()
     for module in modules:
         argv += ["-i", module]
@@ -72,8 +80,8 @@ def make_row(name, keys, variant, tests=None, long=False):
         argv += ["-i", str(path)]
     return HostedRow(name, "hosted", program_of(variant), (*argv, *words), " ".join(words),
                      {**keys, "forbid": ""}, LONG_TIMEOUT if long else TIMEOUT,
-                     Machine(kernel="", modules=modules), may_be_empty=bool(tests),
-                     runs_tests=bool(patterns))
+                     Machine(kernel="", modules=modules), must_panic=dies,
+                     may_be_empty=bool(tests), runs_tests=bool(patterns))
 
 
 def hosted_rows(long, tests=None, path=HOSTED_CONFIG):

@@ -47,12 +47,31 @@ ACCESSES(16)
 RANGE(__tsan_read_range)
 RANGE(__tsan_write_range)
 
-/* <quarry/asm/atomic.h> has a point before each already; its counters are ints. */
+/*
+ * <quarry/asm/atomic.h> has a point before each already; its counters are ints.  Entries of page
+ * tables have 64 bits.
+ */
+uint64_t __tsan_atomic64_load(const uint64_t *p, int order);
+void __tsan_atomic64_store(uint64_t *p, uint64_t v, int order);
 uint32_t __tsan_atomic32_load(const uint32_t *p, int order);
 void __tsan_atomic32_store(uint32_t *p, uint32_t v, int order);
 uint32_t __tsan_atomic32_fetch_add(uint32_t *p, uint32_t v, int order);
 bool __tsan_atomic32_compare_exchange_strong(uint32_t *p, uint32_t *old, uint32_t v, int order,
 					     int failed);
+
+uint64_t __tsan_atomic64_load(const uint64_t *p, int order)
+{
+	(void)order;
+	sched_point();
+	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+void __tsan_atomic64_store(uint64_t *p, uint64_t v, int order)
+{
+	(void)order;
+	sched_point();
+	__atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
 
 uint32_t __tsan_atomic32_load(const uint32_t *p, int order)
 {

@@ -39,8 +39,13 @@ static gfp_t any_gfp(struct walker *w)
 	       __GFP_NOWARN;
 }
 
+#define DMA_MASK 0xffffffull /* what a device on ISA reaches */
+
+static struct device device = { .name = "walk" };
+
 bool objects_begin(void)
 {
+	BUG_ON(dma_set_mask_and_coherent(&device, DMA_MASK));
 	object_cache = kmem_cache_create("walk-object", OBJECT_SIZE, 0, 0, NULL, NULL);
 	many_cache =
 		kmem_cache_create("walk-many", OBJECT_SIZE + 8, 0, SLAB_HWCACHE_ALIGN, NULL, NULL);
@@ -153,6 +158,30 @@ static void give_element(struct walker *w, struct item *item)
 
 const struct item_kind kind_element = { "element", take_element, give_element, true };
 
+/* ---- DMA --------------------------------------------------------------------------------------- */
+
+static bool take_dma(struct walker *w, struct item *item)
+{
+	dma_addr_t handle;
+
+	item->size = 1 + walker_random(w, 3 * PAGE_SIZE);
+	item->p = dma_alloc_coherent(&device, item->size, &handle, GFP_ATOMIC | __GFP_NOWARN);
+	if (!item->p)
+		return false;
+	item->more = (void *)(uintptr_t)handle;
+	mark_bytes(item->p, item->size, item->mark);
+	return true;
+}
+
+static void give_dma(struct walker *w, struct item *item)
+{
+	if (!bytes_hold(item->p, item->size, item->mark))
+		walker_bad(w, "coherent memory changed");
+	dma_free_coherent(&device, item->size, item->p, (uintptr_t)item->more);
+}
+
+const struct item_kind kind_dma = { "dma", take_dma, give_dma, true };
+
 /* ---- events ------------------------------------------------------------------------------------ */
 
 void event_drain(struct walker *w)
@@ -224,13 +253,15 @@ static QAPI void drop(struct out *o, const char *text, size_t n)
 	(void)n;
 }
 
+typedef QAPI void (*report_fn)(struct out *o);
+
 /* Reports are made while others go on: what they say need not add up. */
 void event_report(struct walker *w)
 {
-	static QAPI void (*const reports[])(struct out * o) = {
-		buddyinfo_show, zoneinfo_show,    pagetypeinfo_show, meminfo_show, slabinfo_show,
-		mempools_show,  vmallocinfo_show, pkmap_show,        fixmap_show,  dma_show
-	};
+	static const report_fn reports[] = { buddyinfo_show,   zoneinfo_show, pagetypeinfo_show,
+					     meminfo_show,     slabinfo_show, mempools_show,
+					     vmallocinfo_show, pkmap_show,    fixmap_show,
+					     dma_show };
 	struct out sink = { .write = drop };
 
 	reports[walker_random(w, ARRAY_SIZE(reports))](&sink);

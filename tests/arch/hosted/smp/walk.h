@@ -64,7 +64,7 @@ void mark_bytes(void *p, unsigned long size, uint32_t mark);
 bool bytes_hold(const void *p, unsigned long size, uint32_t mark);
 
 extern const struct item_kind kind_block, kind_bulk, kind_exact; /* pages.c */
-extern const struct item_kind kind_kmalloc, kind_object, kind_many, kind_element;
+extern const struct item_kind kind_kmalloc, kind_object, kind_many, kind_element, kind_dma;
 extern const struct item_kind kind_area, kind_vmap, kind_kmap; /* areas.c */
 
 /* objects.c, areas.c: what these kinds stand on; before and after a walk. */

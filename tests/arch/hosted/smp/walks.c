@@ -77,6 +77,14 @@ KTEST_NEEDS(smp_walk, a_pool_serves_all_cpus, .cpus = 2)
 	walk_on_objects(t, &walk);
 }
 
+KTEST_NEEDS(smp_walk, coherent_memory_has_one_owner, .cpus = 2)
+{
+	const struct walk walk = { KINDS(&kind_dma, &kind_block), EVENTS(event_report),
+				   .interrupts = true };
+
+	walk_on_objects(t, &walk);
+}
+
 KTEST_NEEDS(smp_walk, areas_are_mapped_and_freed_by_all_cpus, .cpus = 2)
 {
 	const struct walk walk = { KINDS(&kind_area, &kind_vmap), EVENTS(event_unmap_aliases) };
@@ -95,7 +103,7 @@ KTEST_NEEDS(smp_walk, all_of_it_at_once, .cpus = 2)
 {
 	const struct walk walk = {
 		KINDS(&kind_block, &kind_bulk, &kind_kmalloc, &kind_object, &kind_many,
-		      &kind_element, &kind_area, &kind_vmap, &kind_kmap),
+		      &kind_element, &kind_area, &kind_vmap, &kind_kmap, &kind_dma),
 		EVENTS(event_shrink, event_cache, event_drain, event_unmap_aliases,
 		       event_kmap_round, event_local, event_shrinker, event_report),
 		.interrupts = true

@@ -115,14 +115,15 @@ static inline uint32_t pte_prot(pte_t pte)
 	return (uint32_t)(pte.raw & PTE_PROT_MASK) >> PTE_PROT_SHIFT;
 }
 
+/* Whoever reads an entry that leads to a table finds the table as it was when the entry was set. */
 static inline pte_t pte_read(const pte_t *slot)
 {
-	return (pte_t){ READ_ONCE(slot->raw) };
+	return (pte_t){ __atomic_load_n(&slot->raw, __ATOMIC_ACQUIRE) };
 }
 
 static inline void pte_set(pte_t *slot, pte_t pte)
 {
-	WRITE_ONCE(slot->raw, pte.raw);
+	__atomic_store_n(&slot->raw, pte.raw, __ATOMIC_RELEASE);
 }
 
 /* Forget @va, on this CPU only: for a mapping that no other CPU may use. */
