@@ -53,6 +53,15 @@ coverage: setup
 		$(hosted-out)/quarry-m32-gcc-cov </dev/null >&2
 	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/coverage.py
 
+# Each test again, with each of its points failing; then, without a filter, rows of tests.cfg.
+.PHONY: faults
+faults: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
+	$(if $(FILTER),,$(build-kernel:@%=%))
+	@$(PYTHON) tools/faults.py --program $(hosted-out)/quarry-$(VARIANT) \
+		--filter '$(subst ','\'',$(FILTER))' $(if $(FILTER),,--rows)
+
 .PHONY: debug
 debug: setup
 	$(build-kernel)
@@ -95,6 +104,8 @@ Verbs
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
+  make faults     each test again with each of its allocation points failing, as processes, some in
+                  QEMU; FILTER="vmalloc.* dma*": only these tests
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these

@@ -212,6 +212,11 @@ QAPI void tlb_flush_page_local(uintptr_t va)
 	tlb_flush_page(va);
 }
 
+void hosted_forked(void)
+{
+	tlb_flush_all();
+}
+
 /* ---- the root ------------------------------------------------------------------------------ */
 
 void tlb_init(phys_addr_t ram_size)
