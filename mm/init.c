@@ -488,6 +488,7 @@ __init QAPI void mm_init(const struct bootinfo *bi, const struct mem_region *san
 		s->run();
 		have |= s->gives;
 	}
+	fault_mm_stands();
 }
 
 /* ---- giving boot memory back ------------------------------------------------------------ */

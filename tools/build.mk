@@ -64,6 +64,15 @@ fuzz: setup
 	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/fuzz.py --time $(TIME) --target '$(TARGET)' \
 		$(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(MERGE)),--merge) $(fuzz-programs)
 
+# Each test again, with each of its points failing; then, without a filter, rows of tests.cfg.
+.PHONY: faults
+faults: setup
+	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
+		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
+	$(if $(FILTER),,$(build-kernel:@%=%))
+	@$(PYTHON) tools/faults.py --program $(hosted-out)/quarry-$(VARIANT) \
+		--filter '$(subst ','\'',$(FILTER))' $(if $(FILTER),,--rows)
+
 .PHONY: debug
 debug: setup
 	$(build-kernel)
@@ -128,6 +137,8 @@ Verbs
   make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
   make fuzz       random inputs and operations against oracles, under sanitizers: tests/fuzz/README.md
   make mutants    plants bugs in copies of mm/, by a seed and by hand: do the tests find them?
+  make faults     each test again with each of its allocation points failing, as processes, some in
+                  QEMU; FILTER="vmalloc.* dma*": only these tests
   make debug      gdb attached to QEMU, stopped at the kernel's entry
   make check      layers, style, warnings of two compilers, and what no test exercises;
                   CHECKS="layers style" runs only these

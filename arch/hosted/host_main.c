@@ -1,11 +1,14 @@
 /*
  * host_main.c - the half of the hosted kernel that is a program: its arguments, files and streams.
  *
- * usage: PROGRAM [-m SIZE] [-c CPUS] [-t] [-i FILE]... [WORD]...
+ * usage: PROGRAM [-f] [-m SIZE] [-c CPUS] [-t] [-i FILE]... [WORD]...
  *
  * -m: RAM, 64M or 2G, or a number of MiB; -c: CPUs, which run one at a time, by seed; -t: at once,
  * as threads of the host; -i: a boot module; the words are the kernel's command line.
- *  The console is the standard streams.  The exit status is 0 when every test passed or the
+ * -f: each line of the input is for a copy of the machine, made (forked) when the kernel first asks
+ * for input, and ended when it asks for more; then a line says with which status.
+ *
+ * The console is the standard streams.  The exit status is 0 when every test passed or the
  * monitor was left, 1 when tests failed, 18 after a panic, 2 when the machine could not be made.
  */
 #include "host_ops.h"
@@ -13,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -20,6 +24,9 @@
 #define MODULES_MAX 16
 #define CMDLINE_MAX 1024
 #define CPUS_MAX    32
+#define LINE_BYTES  1024
+#define COPY_LIMIT  120 /* seconds for a copy */
+#define BY_SIGNAL   128 /* and its number: the status of a copy that a signal ended */
 
 /*
  * The faults that sanitizers would report are how the window works.  The process does not end by
@@ -54,10 +61,49 @@ void host_write(const char *text, unsigned long n)
 	}
 }
 
+static int copies; /* -f */
+
+/* Run the rest in a copy of this process: 1 in it; 0 in this one, once it has ended. */
+static int run_copy(void)
+{
+	char text[64];
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		abort();
+	if (!pid) {
+		alarm(COPY_LIMIT);
+		host_memory_copy();
+		hosted_forked();
+		return 1;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	status = WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
+	host_write(text,
+		   (unsigned long)snprintf(text, sizeof(text), "\n# copy ended: %d\n", status));
+	return 0;
+}
+
+/* The next character of the line that this copy is for. */
+static int getc_of_copy(void)
+{
+	static char line[LINE_BYTES];
+	static const char *at;
+
+	while (!at && fgets(line, sizeof(line), stdin))
+		at = run_copy() ? line : NULL;
+	return at && *at ? (unsigned char)*at++ : -1;
+}
+
 int host_getc(void)
 {
 	unsigned char c;
 	ssize_t n;
+
+	if (copies)
+		return getc_of_copy();
 
 	while ((n = read(STDIN_FILENO, &c, 1)) < 0 && errno == EINTR)
 		;
@@ -152,8 +198,10 @@ int main(int argc, char **argv)
 	unsigned long mib = DEFAULT_MIB;
 	int option;
 
-	while ((option = getopt(argc, argv, "m:c:ti:")) != -1) {
-		if (option == 'm')
+	while ((option = getopt(argc, argv, "fm:c:ti:")) != -1) {
+		if (option == 'f')
+			copies = 1;
+		else if (option == 'm')
 			mib = parse_mib(optarg);
 		else if (option == 'c')
 			boot.nr_cpus = parse_cpus(optarg);
@@ -162,7 +210,8 @@ int main(int argc, char **argv)
 		else if (option == 'i' && boot.nr_modules < MODULES_MAX)
 			read_module(&modules[boot.nr_modules++], optarg);
 		else
-			fail(argv[0], "usage: [-m SIZE] [-c CPUS] [-t] [-i MODULE]... [WORD]...");
+			fail(argv[0],
+			     "usage: [-f] [-m SIZE] [-c CPUS] [-t] [-i MODULE]... [WORD]...");
 	}
 	for (; optind < argc; optind++)
 		add_word(cmdline, argv[optind]);

@@ -6,7 +6,7 @@
  * of the process in which nothing may be touched; a translation is a mapping of a piece of the file
  * over a piece of the range, and forgetting it is the reservation put back.
  *
- * STATE.  ram_fd.
+ * STATE.  ram_fd; bus: where its beginning is mapped for good.
  *
  * CONTEXT.  Any, the handler of a fault included: mmap() is all it does.
  */
@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -38,6 +39,8 @@
 #endif
 
 static int ram_fd = -1;
+static void *bus;
+static unsigned long bus_bytes;
 
 static void *map_or_die(void *at, unsigned long size, int prot, int flags, int fd, const char *what)
 {
@@ -62,8 +65,40 @@ void *host_memory_init(unsigned long long ram_size, unsigned long bus_size, unsi
 	map_or_die((void *)window, window_size, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
 		   "the window");
-	return map_or_die(NULL, bus_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-			  ram_fd, "physical memory");
+	bus_bytes = bus_size;
+	bus = map_or_die(NULL, bus_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram_fd,
+			 "physical memory");
+	return bus;
+}
+
+static void copy_or_die(int to, off_t start, off_t end)
+{
+	if (lseek(to, start, SEEK_SET) < 0)
+		abort();
+	while (start < end) {
+		if (sendfile(to, ram_fd, &start, (size_t)(end - start)) <= 0)
+			abort();
+	}
+}
+
+/* Only what was ever touched is there to be copied. */
+void host_memory_copy(void)
+{
+	off_t size = lseek(ram_fd, 0, SEEK_END), start = 0, end;
+	int copy = memfd_create("quarry-ram", MFD_CLOEXEC);
+
+	if (copy < 0 || ftruncate(copy, size))
+		abort();
+	while ((start = lseek(ram_fd, start, SEEK_DATA)) >= 0) {
+		end = lseek(ram_fd, start, SEEK_HOLE);
+		copy_or_die(copy, start, end);
+		start = end;
+	}
+	if (dup2(copy, ram_fd) < 0)
+		abort();
+	close(copy);
+	map_or_die(bus, bus_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+		   ram_fd, "physical memory");
 }
 
 /*

@@ -24,6 +24,12 @@ int host_map(unsigned long va, unsigned long size, unsigned long long pa, int ma
 /* Let [@va, @va + @size) of the window fault again. */
 void host_unmap(unsigned long va, unsigned long size);
 
+/*
+ * In a process that was just forked: give it RAM of its own, with the same contents.  What the
+ * window shows is still the parent's until hosted_forked().
+ */
+void host_memory_copy(void);
+
 /* An access that faulted. */
 struct host_fault {
 	unsigned long va;
@@ -72,6 +78,9 @@ struct host_boot {
 
 /* Boot the machine; does not return. */
 void hosted_start(const struct host_boot *boot) __attribute__((noreturn));
+
+/* The process is a copy, with its own RAM: forget what the window shows. */
+void hosted_forked(void);
 
 /* Decide on a fault; returns when the access is to be tried, or to go on elsewhere. */
 void hosted_fault(struct host_fault *fault);

@@ -261,6 +261,11 @@ QAPI void tlb_flush_page_local(uintptr_t va)
 	flush(va, va + PAGE_SIZE);
 }
 
+void hosted_forked(void)
+{
+	tlb_flush_all();
+}
+
 /* ---- the root ------------------------------------------------------------------------------ */
 
 void tlb_init(phys_addr_t ram_size)

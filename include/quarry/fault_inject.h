@@ -14,7 +14,8 @@
  *	slab      a new slab of a cache
  *	vmalloc   addresses for an area
  *	pgtable   a page table
- *	memblock  memory before there are pages
+ *	memblock  memory before there are pages: by number only, as nothing fails by chance before
+ *	          mm_init() is over
  *
  * In words, for the boot option fault=TEXT and the monitor's `fault TEXT`:
  *

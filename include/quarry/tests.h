@@ -31,7 +31,7 @@ QAPI void tests_init(const struct tests_setup *setup);
  * faults_parse - which points of the tests are to fail: the words are in tests/faults.c.
  *
  * Return:  0, or -EINVAL.
- * Context: boot.
+ * Context: boot; a thread, between tests.
  */
 #if CONFIG_FAULT_INJECT
 QAPI int faults_parse(const char *text);

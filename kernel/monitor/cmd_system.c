@@ -16,6 +16,7 @@
 #include <quarry/port.h>
 #include <quarry/printk.h>
 #include <quarry/string.h>
+#include <quarry/tests.h>
 
 #define HELP_COLUMN 31 /* where the explanations start */
 
@@ -158,16 +159,16 @@ MONITOR_COMMAND(quiesce, "", "drain the per-CPU lists of every CPU", cmd_quiesce
 
 static QAPI int cmd_test(struct out *o, int argc, char **argv)
 {
-	if (argc > 2)
+	if (argc > 3 || (argc == 3 && faults_parse(argv[2])))
 		return -EINVAL;
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		ktest_list(o);
 	else
-		ktest_run(argc == 2 ? argv[1] : NULL);
-	return 0;
+		ktest_run(argc > 1 ? argv[1] : NULL);
+	return argc == 3 ? faults_parse("") : 0;
 }
-MONITOR_COMMAND(test, "[list | glob,...]", "run the tests of these names, or all; or list them",
-		cmd_test);
+MONITOR_COMMAND(test, "[list | glob,... [faults]]",
+		"run the tests of these names, or all (as with faults=); or list them", cmd_test);
 
 static QAPI int cmd_reboot(struct out *o, int argc, char **argv)
 {

@@ -63,7 +63,8 @@ static struct {
 	unsigned long at, times, seen;
 } nth;
 
-static bool started; /* there are per-CPU lists */
+static bool started;   /* there are per-CPU lists */
+static bool mm_stands; /* before, nothing fails by chance: there would be no machine to try */
 
 /* ---- a point ---------------------------------------------------------------------------- */
 
@@ -93,7 +94,7 @@ static bool by_chance(enum fault_kind kind, gfp_t gfp, size_t size, unsigned int
 {
 	struct fault_attr *a = &attrs[kind];
 
-	if (!a->probability || !a->times || !is_eligible(a, kind, gfp, order))
+	if (!mm_stands || !a->probability || !a->times || !is_eligible(a, kind, gfp, order))
 		return false;
 	if (a->space > 0 && (size_t)a->space > size) {
 		a->space -= (int)size;
@@ -173,6 +174,11 @@ __init QAPI void fault_start(void)
 	started = true;
 	if (fault_on(FAULT_PAGE))
 		pcp_enable(false);
+}
+
+__init QAPI void fault_mm_stands(void)
+{
+	mm_stands = true;
 }
 
 QAPI int fault_attr_set(enum fault_kind kind, const struct fault_attr *attr)

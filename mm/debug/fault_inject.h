@@ -30,6 +30,9 @@ QAPI int fault_option_parse(const char *value);
 /* Once there are per-CPU lists: take them out of use, if the command line armed pages. */
 QAPI void fault_start(void);
 
+/* Once mm/ stands: from now on points fail by chance. */
+QAPI void fault_mm_stands(void);
+
 static inline bool fault_on(enum fault_kind kind)
 {
 	return unlikely(fault_armed & 1u << kind);
@@ -86,6 +89,10 @@ static inline QAPI int fault_option_parse(const char *value)
 }
 
 static inline void fault_start(void)
+{
+}
+
+static inline void fault_mm_stands(void)
 {
 }
 

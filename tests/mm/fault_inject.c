@@ -75,6 +75,28 @@ static uint64_t refused_by(struct ktest *t, const struct fault_attr *a, unsigned
 	return refused;
 }
 
+/* ---- by the command line ------------------------------------------------------------------ */
+
+/* Of a row that gives them; the first test, as the others disarm all. */
+KTEST(fault, options_of_the_command_line_arm_what_they_name)
+{
+	struct fault_attr a;
+
+	if (option_given("fail_page_alloc=7,3,5,9")) {
+		fault_attr_get(FAULT_PAGE, &a);
+		EXPECT_EQ(t, 7 * 1000 + 3 * 100 + 5 * 10 + 9,
+			  a.interval * 1000 + a.probability * 100 + a.space * 10 + a.times);
+		EXPECT_EQ(t, 1, a.min_order);
+	}
+	if (option_given("failslab=1,100,0,0")) {
+		fault_attr_get(FAULT_OBJECT, &a);
+		EXPECT_EQ(t, 100, a.probability);
+		EXPECT_TRUE(t, fault_kinds() & BIT_OF(FAULT_OBJECT));
+	}
+	if (option_given("fault=nth:memblock,0"))
+		EXPECT_GE(t, 1, seen(FAULT_MEMBLOCK));
+}
+
 /* ---- by number --------------------------------------------------------------------------- */
 
 KTEST(fault, the_kth_point_of_a_kind_fails_and_no_other)
