@@ -11,3 +11,4 @@ mm-src += $(call config-on,CHECK,mm/check.c mm/slab_check.c mm/vmalloc_check.c m
 mm-src += $(call config-on,PAGE_POISON,mm/debug/page_poison.c)
 mm-src += $(call config-on,PAGE_OWNER,mm/debug/page_owner.c mm/debug/leaks.c)
 mm-src += $(call config-on,SLAB_DEBUG,mm/debug/slab_debug.c)
+mm-src += $(call config-on,ALLOC_TRACE,mm/debug/alloc_trace.c)

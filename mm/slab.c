@@ -42,6 +42,7 @@
 #include <quarry/mm.h>
 #include <quarry/string.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/slab_debug.h"
 #include "internal.h"
 #include "slab.h"
@@ -190,6 +191,9 @@ QAPI bool cache_grow(struct kmem_cache *c, gfp_t gfp)
 	s->objs = base + layout->first;
 	init_list(c, s);
 	mark_pages(c, s, page);
+	alloc_trace_behind(ALLOC_TRACE_OF_SLAB, 1, &page);
+	if (c->off_slab)
+		alloc_trace_own(s);
 	init_objects(c, s, gfp);
 	add_slab(c, s);
 	return true;
@@ -390,14 +394,20 @@ QAPI void cache_return(struct kmem_cache *c, unsigned int nr, void **objs)
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
-QAPI void cache_drain_shared(struct kmem_cache *c)
+QAPI void cache_set_shared_limit(struct kmem_cache *c, unsigned int limit)
 {
 	void *objs[PERCPU_STACK_SLOTS];
 	unsigned long flags = spin_lock_irqsave(&c->lock);
 	unsigned int nr = take_shared(c, ARRAY_SIZE(objs), objs + ARRAY_SIZE(objs));
 
+	c->shared_limit = limit;
 	spin_unlock_irqrestore(&c->lock, flags);
 	cache_return(c, nr, objs + ARRAY_SIZE(objs) - nr);
+}
+
+QAPI void cache_drain_shared(struct kmem_cache *c)
+{
+	cache_set_shared_limit(c, c->shared_limit);
 }
 
 /* ---- empty slabs ------------------------------------------------------------------------ */

@@ -171,7 +171,8 @@ QAPI void cache_give(struct kmem_cache *c, unsigned int nr, void **objs, bool to
 /* Give @nr objects back to their slabs, and keep slabs that are empty then. */
 QAPI void cache_return(struct kmem_cache *c, unsigned int nr, void **objs);
 
-/* Give the shared magazine's objects to their slabs. */
+/* Give the shared magazine's objects to their slabs; then it may hold @limit. */
+QAPI void cache_set_shared_limit(struct kmem_cache *c, unsigned int limit);
 QAPI void cache_drain_shared(struct kmem_cache *c);
 
 /* Free empty slabs until @nr_max pages are free, and those above nr_empty_max: the pages freed. */
@@ -182,6 +183,12 @@ QAPI unsigned long cache_free_empty(struct kmem_cache *c, unsigned long nr_max);
 /* Give @c a magazine on every CPU, if there is one left and its flags allow it. */
 QAPI void magazine_attach(struct kmem_cache *c);
 QAPI void magazine_detach(struct kmem_cache *c);
+
+/*
+ * Empty the magazine of @c and the shared one, if it has its own; each may hold @limit objects from
+ * now on.
+ */
+QAPI void magazine_set_limit(struct kmem_cache *c, unsigned int limit);
 
 /* Empty every CPU's magazine of @c into its slabs. */
 QAPI void magazine_drain(struct kmem_cache *c);
@@ -222,6 +229,12 @@ QAPI void slab_object_show(struct out *o, const void *addr);
 
 /* Pages of all slabs of caches with, or without, SLAB_RECLAIM_ACCOUNT. */
 QAPI unsigned long slab_nr_pages(bool reclaimable);
+
+/*
+ * Take all magazines out of use, or put them back, as objects_watched() says: caches made from then
+ * on follow it by themselves.  Boot, or one thread at a time.
+ */
+QAPI void slab_magazines_enable(bool on);
 
 /* Verify every cache: the number of violations. */
 QAPI unsigned int slab_check_all(void);

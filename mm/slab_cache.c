@@ -38,6 +38,7 @@
 #include <quarry/string.h>
 
 #include "debug/slab_debug.h"
+#include "debug/watch.h"
 #include "internal.h"
 #include "slab.h"
 
@@ -299,20 +300,37 @@ static unsigned int final_align(size_t size, size_t align, unsigned long flags)
 	return max(least, line);
 }
 
+/* Bytes that the objects of a magazine, or those of the empty slabs, may have. */
+static unsigned long bytes_to_keep(void)
+{
+	return (unsigned long)(mm_layout.lowmem_end / MAGAZINE_SHARE);
+}
+
+/* Objects of a magazine: what fits a bound in bytes, so that large objects are not hoarded. */
+static unsigned int magazine_objs(const struct kmem_cache *c)
+{
+	unsigned long bytes = min(bytes_to_keep(), MAGAZINE_BYTES_MAX);
+
+	return clamp((unsigned int)(bytes / c->stride), 1u, PERCPU_STACK_SLOTS);
+}
+
+static unsigned int allowed_limit(const struct kmem_cache *c)
+{
+	return objects_watched() ? 0 : magazine_objs(c);
+}
+
 /*
- * Objects of a magazine: what fits a bound in bytes, so that large objects are not hoarded.  Empty
- * slabs are kept for two batches, within the same bound: what a full magazine may give away and
- * soon want again.
+ * Empty slabs are kept for two batches, within the bound of a magazine: what a full one may give
+ * away and soon want again.
  */
 static void set_limits(struct kmem_cache *c)
 {
-	unsigned long bytes = (unsigned long)(mm_layout.lowmem_end / MAGAZINE_SHARE);
-	unsigned int limit = (unsigned int)(min(bytes, MAGAZINE_BYTES_MAX) / c->stride);
+	unsigned long bytes = bytes_to_keep();
 	const struct slab_layout *wanted = &c->layouts[SLAB_LAYOUT_WANTED];
 
-	c->magazine_limit = clamp(limit, 1u, PERCPU_STACK_SLOTS);
+	c->magazine_limit = allowed_limit(c);
 	c->shared_limit = slab_debugged(c) ? 0 : c->magazine_limit;
-	c->batch = slab_debugged(c) ? 1 : max(c->magazine_limit / 2, 1u);
+	c->batch = slab_debugged(c) ? 1 : max(magazine_objs(c) / 2, 1u);
 	c->nr_empty_max = clamp(2 * c->batch / wanted->nr_objs + 1, 1ul,
 				max(bytes >> (PAGE_SHIFT + wanted->order), 1ul));
 }
@@ -358,6 +376,9 @@ QAPI struct kmem_cache *slab_cache_create(const char *name, size_t size, size_t 
 	c->ctor = ctor;
 	c->dtor = dtor;
 	add_cache(c);
+	/* Whoever changed all limits meanwhile did not find it on the list. */
+	if (unlikely(c->magazine_limit != allowed_limit(c)))
+		magazine_set_limit(c, allowed_limit(c));
 	return c;
 }
 
@@ -496,6 +517,14 @@ static QAPI unsigned long shrink_for_reclaim(struct shrinker *s, unsigned long n
 static QAPI void drain_all(void)
 {
 	shrink_all(~0ul);
+}
+
+QAPI void slab_magazines_enable(bool on)
+{
+	struct kmem_cache *c;
+
+	for (c = slab_cache_next(NULL); c; c = slab_cache_next(c))
+		magazine_set_limit(c, on ? magazine_objs(c) : 0);
 }
 
 /* ---- small questions -------------------------------------------------------------------- */

@@ -43,6 +43,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/slab_debug.h"
 #include "slab.h"
 
@@ -219,10 +220,13 @@ __noinline QAPI void *slab_alloc_slow(struct kmem_cache *c, gfp_t gfp, const voi
 
 	check_request(c, gfp);
 	while ((obj = percpu_stack_pop(c->magazine)) == NULL && (obj = refill(c)) == NULL) {
-		if (!cache_grow(c, gfp))
+		if (!cache_grow(c, gfp)) {
+			alloc_trace_object(c, NULL, gfp, caller);
 			return NULL;
+		}
 	}
 	prepare(c, obj, gfp, caller);
+	alloc_trace_object(c, obj, gfp, caller);
 	return obj;
 }
 
@@ -277,6 +281,7 @@ __noinline QAPI void slab_free_slow(const void *caller, void *obj)
 {
 	struct kmem_cache *c = virt_to_page(obj)->slab_cache;
 
+	alloc_trace_object_free(obj, caller);
 	if (slab_debugged(c))
 		free_debugged(c, obj, caller);
 	else
@@ -329,6 +334,8 @@ QAPI unsigned int kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t gfp, unsigne
 		for (unsigned int i = 0; i < nr; i++)
 			prepare(c, objs[i], gfp, caller);
 	}
+	for (unsigned int i = 0; i < nr && alloc_trace_on(); i++)
+		alloc_trace_object(c, objs[i], gfp, caller);
 	return nr;
 }
 
@@ -363,6 +370,8 @@ QAPI void kmem_cache_free_bulk(struct kmem_cache *c, unsigned int nr, void **obj
 	unsigned int nr_kept, nr_now;
 
 	check_bulk_free(c, nr, objs);
+	for (unsigned int i = 0; i < nr && alloc_trace_on(); i++)
+		alloc_trace_object_free(objs[i], caller);
 	if (slab_debugged(c)) {
 		for (unsigned int i = 0; i < nr; i++)
 			free_debugged(c, objs[i], caller);
@@ -432,6 +441,25 @@ static QAPI void drain_here(void *arg)
 	unsigned int nr = take_from_magazine(c, ARRAY_SIZE(objs), objs + ARRAY_SIZE(objs));
 
 	cache_return(c, nr, objs + ARRAY_SIZE(objs) - nr);
+}
+
+/* Nothing in between: what is above its limit would not do as a magazine. */
+static QAPI void change_limit_here(void *arg)
+{
+	unsigned long flags = irq_save();
+
+	set_limit_here(arg);
+	drain_here(arg);
+	irq_restore(flags);
+}
+
+QAPI void magazine_set_limit(struct kmem_cache *c, unsigned int limit)
+{
+	if (c->magazine == &magazines[0])
+		return;
+	c->magazine_limit = limit;
+	env_for_each_cpu(change_limit_here, c);
+	cache_set_shared_limit(c, limit);
 }
 
 QAPI void magazine_drain(struct kmem_cache *c)

@@ -36,6 +36,7 @@
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/page_owner.h"
 #include "debug/page_poison.h"
 #include "internal.h"
@@ -253,6 +254,7 @@ static struct page *take_waiting(gfp_t gfp, unsigned int order, pfn_t limit)
 /* Nothing helped: report, unless that is not wanted; a request that may not fail ends here. */
 static struct page *give_up(gfp_t gfp, unsigned int order)
 {
+	alloc_trace_pages(NULL, order, gfp);
 	if (!(gfp & __GFP_NOWARN) || (gfp & __GFP_NOFAIL))
 		alloc_failed(gfp, order);
 	if (gfp & __GFP_NOFAIL)
@@ -266,6 +268,7 @@ static struct page *finish(struct page *page, unsigned int order, gfp_t gfp)
 	atomic_set(&page->_count, 1);
 	page_poison_alloc(page, order);
 	page_owner_alloc(page, order, gfp);
+	alloc_trace_pages(page, order, gfp);
 	if (gfp & GFP_PREPARE)
 		prepare(page, order, gfp);
 	return page;
@@ -398,6 +401,7 @@ QAPI void __free_pages(struct page *page, unsigned int order)
  */
 __noinline QAPI void pcp_free_full(struct page *page)
 {
+	alloc_trace_pages_free(page);
 	page_owner_free(page);
 	page_poison_free(page, block_order(page));
 	pcp_free_slow(page);
@@ -431,6 +435,7 @@ __noinline QAPI void free_pages_slow(struct page *page, unsigned int order)
 		pcp_free_full(page);
 		return;
 	}
+	alloc_trace_pages_free(page);
 	page_owner_free(page);
 	page_poison_free(page, order);
 	zone_give_blocks(page_zone(page), 1, &page);
