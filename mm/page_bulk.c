@@ -145,13 +145,14 @@ static inline __always_inline void gather(struct batch *b, struct page_run *run,
 
 QAPI void free_pages_list(struct list_head *pages)
 {
+	const bool watched = pages_watched();
 	struct page_run run = { NULL, NULL, 0 };
 	struct page *page, *next;
 	struct batch b;
 
 	b.nr = 0;
 	list_for_each_entry_safe(page, next, pages, lru) {
-		if (pages_watched())
+		if (watched)
 			__free_page(page);
 		else
 			gather(&b, &run, page);

@@ -217,7 +217,7 @@ def budget_problems(budgets, result):
 # ---- what is printed ----------------------------------------------------------------------------
 
 HEAD = (f"{'trace':<10}{'what':<13}{'where':<9}{'operations':>10}{'instr/op':>10}"
-        f"{'peak live':>12}{'footprint':>12}{'ratio':>7}{'objects':>9}  failed")
+        f"{'peak live':>12}{'footprint':>12}{'ratio':>7}{'objects':>9}{'lazy':>6}  failed")
 
 
 def cell(value, digits):
@@ -230,7 +230,8 @@ def result_line(r):
     return (f"{r.trace:<10}{r.run.what:<13}{r.where:<9}{r.number('ops', 'ops'):>10}"
             f"{cell(r.per_op, 1):>10}{r.number('peak_live', 'bytes') >> 10:>8} KiB"
             f"{r.number('peak_pages', 'taken') * 4:>8} KiB{cell(r.ratio('taken', 'bytes'), 2):>7}"
-            f"{cell(r.ratio('objects', 'object_bytes'), 2):>9}  {r.lines['ops']['failed']}")
+            f"{cell(r.ratio('objects', 'object_bytes'), 2):>9}"
+            f"{cell(r.ratio('lazy', 'object_bytes'), 2):>6}  {r.lines['ops']['failed']}")
 
 
 def kind_lines(r):
