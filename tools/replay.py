@@ -140,6 +140,11 @@ def spec(module, run):
     return ",".join((f"replay={module.name}", *run.words))
 
 
+def panic_of(text):
+    found = re.search(r"^panic: .*$", text, re.M)
+    return found[0] if found else text.strip()[-200:]
+
+
 def replay_in_kernel(kernel, trace, run):
     result = Result(trace.name, run, "kernel")
     module = module_of(trace)
@@ -149,14 +154,11 @@ def replay_in_kernel(kernel, trace, run):
                                append=f"loglevel=4 console=serial {spec(module, run)}")
     outcome = run_qemu.boot(machine, SECONDS)
     parse(outcome.log, result)
-    if outcome.end.kind != "poweroff" and not result.problems:
-        result.problems.append(str(outcome.end))
+    if outcome.end.kind not in ("poweroff", "tests-failed"):
+        result.problems.append(f"{outcome.end}; {panic_of(outcome.log)}")
+    elif outcome.end.kind == "tests-failed" and not result.problems:
+        result.problems.append(panic_of(outcome.log))
     return result
-
-
-def panic_of(text):
-    found = re.search(r"^panic: .*$", text, re.M)
-    return found[0] if found else text.strip()[-200:]
 
 
 def replay_in_process(program, trace, run, profile=True):
