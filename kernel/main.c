@@ -9,6 +9,7 @@
  * CONTEXT.  Boot, once.
  */
 #include <quarry/align.h>
+#include <quarry/alloc_trace.h>
 #include <quarry/bench.h>
 #include <quarry/bug.h>
 #include <quarry/cmdline.h>
@@ -126,6 +127,12 @@ static __noreturn void run_replay(void)
 	port_stop(err ? EXIT_CODE_FAIL : EXIT_CODE_OK);
 }
 
+static void start_recording(void)
+{
+	if (kernel_options.alloc_trace && alloc_trace_start(kernel_options.alloc_trace))
+		pr_err("alloc_trace: no memory for the ring\n");
+}
+
 static __noreturn __noinline void run(void)
 {
 	static const struct monitor_io io = { .getc = console_getc, .out = &out_console };
@@ -135,6 +142,7 @@ static __noreturn __noinline void run(void)
 					   .may_take_long = kernel_options.may_take_long };
 
 	mm_free_init();
+	start_recording();
 	tests_init(&setup);
 	if (*kernel_options.death && death_commit(kernel_options.death) == -ENOENT)
 		panic("death=%s: no crime has that name", kernel_options.death);

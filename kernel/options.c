@@ -9,6 +9,7 @@
  * CONTEXT.  Boot.
  */
 #include <quarry/align.h>
+#include <quarry/alloc_trace.h>
 #include <quarry/errno.h>
 #include <quarry/printk.h>
 #include <quarry/string.h>
@@ -48,6 +49,21 @@ static __init QAPI int set_bench(const char *value)
 {
 	kernel_options.bench_given = true;
 	return keep_text(kernel_options.bench, value, sizeof(kernel_options.bench));
+}
+
+static __init QAPI int set_alloc_trace(const char *value)
+{
+	const char *end;
+	uint64_t size;
+	int err = parse_size(value, &end, &size);
+
+	if (err)
+		return err;
+	if (*end || !CONFIG_ALLOC_TRACE || size < ALLOC_TRACE_SIZE_MIN ||
+	    size > ALLOC_TRACE_SIZE_MAX)
+		return -EINVAL;
+	kernel_options.alloc_trace = (size_t)size;
+	return 0;
 }
 
 static __init QAPI int set_replay(const char *value)
@@ -133,10 +149,19 @@ static __init QAPI int set_console(const char *value)
 }
 
 const struct boot_option kernel_boot_options[] = {
-	{ "mem", set_mem },     { "memmap", set_memmap },   { "e820", set_e820 },
-	{ "test", set_test },   { "death", set_death },     { "seed", set_seed },
-	{ "steps", set_steps }, { "long", set_long },       { "loglevel", set_loglevel },
-	{ "bench", set_bench }, { "console", set_console }, { "faults", faults_parse },
+	{ "mem", set_mem },
+	{ "memmap", set_memmap },
+	{ "e820", set_e820 },
+	{ "test", set_test },
+	{ "death", set_death },
+	{ "seed", set_seed },
+	{ "steps", set_steps },
+	{ "long", set_long },
+	{ "loglevel", set_loglevel },
+	{ "bench", set_bench },
+	{ "console", set_console },
+	{ "faults", faults_parse },
 	{ "replay", set_replay },
+	{ "alloc_trace", set_alloc_trace },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);

@@ -23,6 +23,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/alloc_trace.h"
 #include "internal.h"
 #include "slab.h"
 
@@ -120,6 +121,7 @@ QAPI void *kmalloc_large(size_t size, gfp_t gfp)
 		return NULL;
 	}
 	page = alloc_pages(gfp | __GFP_COMP, log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)));
+	alloc_trace_large(page ? page_address(page) : NULL, size, gfp);
 	if (!page)
 		return NULL;
 	page_flags_set(page, PG_kmalloc);
@@ -147,6 +149,7 @@ __noinline QAPI void kfree_slow(const void *p)
 	page = large_page(p);
 	if (!page)
 		slab_bad_object(NULL, p, "is freed but is no memory of kmalloc()");
+	alloc_trace_large_free(p);
 	page_flags_clear(page, PG_kmalloc);
 	__free_pages(page, compound_order(page));
 }

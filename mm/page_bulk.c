@@ -30,18 +30,10 @@
 #include <quarry/bits.h>
 #include <quarry/mm.h>
 
-#include "debug/fault_inject.h"
-#include "debug/page_owner.h"
-#include "debug/page_poison.h"
+#include "debug/watch.h"
 #include "internal.h"
 
 #define BATCH_MAX 32u /* blocks that go to a zone at a time: on the stack */
-
-/* Does a debug option want to see each page? */
-static inline bool watched(void)
-{
-	return page_poison_on() || page_owner_on() || fault_on(FAULT_PAGE);
-}
 
 /* ---- taking ----------------------------------------------------------------------------- */
 
@@ -61,7 +53,7 @@ QAPI unsigned long alloc_pages_fill(gfp_t gfp, unsigned long nr, struct page **p
 
 	do {
 		more = 0;
-		if (nr - taken >= MANY_PAGES && !watched())
+		if (nr - taken >= MANY_PAGES && !pages_watched())
 			more = alloc_pages_many(gfp, nr - taken, pages + taken);
 		if (!more && taken < nr) {
 			pages[taken] = alloc_page(gfp);
@@ -153,13 +145,14 @@ static inline __always_inline void gather(struct batch *b, struct page_run *run,
 
 QAPI void free_pages_list(struct list_head *pages)
 {
+	const bool watched = pages_watched();
 	struct page_run run = { NULL, NULL, 0 };
 	struct page *page, *next;
 	struct batch b;
 
 	b.nr = 0;
 	list_for_each_entry_safe(page, next, pages, lru) {
-		if (watched())
+		if (watched)
 			__free_page(page);
 		else
 			gather(&b, &run, page);
@@ -171,7 +164,7 @@ QAPI void free_pages_list(struct list_head *pages)
 
 QAPI void free_pages_bulk_array(unsigned long nr, struct page **array)
 {
-	const bool few = nr < MANY_PAGES || watched();
+	const bool few = nr < MANY_PAGES || pages_watched();
 	struct page_run run = { NULL, NULL, 0 };
 	struct batch b;
 

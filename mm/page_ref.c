@@ -19,6 +19,7 @@
 #include <quarry/bits.h>
 #include <quarry/mm.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/page_owner.h"
 #include "internal.h"
 
@@ -84,6 +85,7 @@ QAPI void split_page(struct page *page, unsigned int order)
 	if (atomic_read(&page->_count) != 1 || block_order(page) != order)
 		page_bad(page, "is split with the wrong order or while shared");
 	page_owner_split(page, order);
+	alloc_trace_split(page, order);
 	for (unsigned long i = 0; i < 1ul << order; i++) {
 		block_mark(page + i, 0, mob);
 		atomic_set(&page[i]._count, 1);

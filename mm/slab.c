@@ -42,6 +42,7 @@
 #include <quarry/mm.h>
 #include <quarry/string.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/fault_inject.h"
 #include "debug/slab_debug.h"
 #include "internal.h"
@@ -194,6 +195,9 @@ QAPI bool cache_grow(struct kmem_cache *c, gfp_t gfp)
 	s->objs = base + layout->first;
 	init_list(c, s);
 	mark_pages(c, s, page);
+	alloc_trace_behind(ALLOC_TRACE_OF_SLAB, 1, &page);
+	if (c->off_slab)
+		alloc_trace_own(s);
 	init_objects(c, s, gfp);
 	add_slab(c, s);
 	return true;

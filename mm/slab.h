@@ -231,8 +231,8 @@ QAPI void slab_object_show(struct out *o, const void *addr);
 QAPI unsigned long slab_nr_pages(bool reclaimable);
 
 /*
- * Take all magazines out of use, of future caches too, or put them back.  Boot, or a thread, while
- * no other one creates a cache.
+ * Take all magazines out of use, or put them back, as objects_watched() says: caches made from then
+ * on follow it by themselves.  Boot, or one thread at a time.
  */
 QAPI void slab_magazines_enable(bool on);
 

@@ -37,8 +37,8 @@
 #include <quarry/shrinker.h>
 #include <quarry/string.h>
 
-#include "debug/fault_inject.h"
 #include "debug/slab_debug.h"
+#include "debug/watch.h"
 #include "internal.h"
 #include "slab.h"
 
@@ -314,6 +314,11 @@ static unsigned int magazine_objs(const struct kmem_cache *c)
 	return clamp((unsigned int)(bytes / c->stride), 1u, PERCPU_STACK_SLOTS);
 }
 
+static unsigned int allowed_limit(const struct kmem_cache *c)
+{
+	return objects_watched() ? 0 : magazine_objs(c);
+}
+
 /*
  * Empty slabs are kept for two batches, within the bound of a magazine: what a full one may give
  * away and soon want again.
@@ -321,12 +326,11 @@ static unsigned int magazine_objs(const struct kmem_cache *c)
 static void set_limits(struct kmem_cache *c)
 {
 	unsigned long bytes = bytes_to_keep();
-	unsigned int limit = magazine_objs(c);
 	const struct slab_layout *wanted = &c->layouts[SLAB_LAYOUT_WANTED];
 
-	c->magazine_limit = fault_on(FAULT_OBJECT) ? 0 : limit;
+	c->magazine_limit = allowed_limit(c);
 	c->shared_limit = slab_debugged(c) ? 0 : c->magazine_limit;
-	c->batch = slab_debugged(c) ? 1 : max(limit / 2, 1u);
+	c->batch = slab_debugged(c) ? 1 : max(magazine_objs(c) / 2, 1u);
 	c->nr_empty_max = clamp(2 * c->batch / wanted->nr_objs + 1, 1ul,
 				max(bytes >> (PAGE_SHIFT + wanted->order), 1ul));
 }
@@ -372,6 +376,9 @@ QAPI struct kmem_cache *slab_cache_create(const char *name, size_t size, size_t 
 	c->ctor = ctor;
 	c->dtor = dtor;
 	add_cache(c);
+	/* Whoever changed all limits meanwhile did not find it on the list. */
+	if (unlikely(c->magazine_limit != allowed_limit(c)))
+		magazine_set_limit(c, allowed_limit(c));
 	return c;
 }
 

@@ -43,6 +43,7 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/fault_inject.h"
 #include "debug/slab_debug.h"
 #include "slab.h"
@@ -214,18 +215,26 @@ static void prepare(struct kmem_cache *c, void *obj, gfp_t gfp, const void *call
 		memset(obj, 0, c->object_size);
 }
 
+static void *take_or_grow(struct kmem_cache *c, gfp_t gfp)
+{
+	void *obj;
+
+	while ((obj = percpu_stack_pop(c->magazine)) == NULL && (obj = refill(c)) == NULL) {
+		if (!cache_grow(c, gfp))
+			return NULL;
+	}
+	return obj;
+}
+
 __noinline QAPI void *slab_alloc_slow(struct kmem_cache *c, gfp_t gfp, const void *caller)
 {
 	void *obj;
 
 	check_request(c, gfp);
-	if (fault_object(gfp, c->object_size))
-		return NULL;
-	while ((obj = percpu_stack_pop(c->magazine)) == NULL && (obj = refill(c)) == NULL) {
-		if (!cache_grow(c, gfp))
-			return NULL;
-	}
-	prepare(c, obj, gfp, caller);
+	obj = fault_object(gfp, c->object_size) ? NULL : take_or_grow(c, gfp);
+	if (obj)
+		prepare(c, obj, gfp, caller);
+	alloc_trace_object(c, obj, gfp, caller);
 	return obj;
 }
 
@@ -282,6 +291,7 @@ __noinline QAPI void slab_free_slow(const void *caller, void *obj)
 {
 	struct kmem_cache *c = virt_to_page(obj)->slab_cache;
 
+	alloc_trace_object_free(obj, caller);
 	if (slab_debugged(c))
 		free_debugged(c, obj, caller);
 	else
@@ -334,6 +344,8 @@ QAPI unsigned int kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t gfp, unsigne
 		for (unsigned int i = 0; i < nr; i++)
 			prepare(c, objs[i], gfp, caller);
 	}
+	for (unsigned int i = 0; i < nr && alloc_trace_on(); i++)
+		alloc_trace_object(c, objs[i], gfp, caller);
 	return nr;
 }
 
@@ -368,6 +380,8 @@ QAPI void kmem_cache_free_bulk(struct kmem_cache *c, unsigned int nr, void **obj
 	unsigned int nr_kept, nr_now;
 
 	check_bulk_free(c, nr, objs);
+	for (unsigned int i = 0; i < nr && alloc_trace_on(); i++)
+		alloc_trace_object_free(objs[i], caller);
 	if (slab_debugged(c)) {
 		for (unsigned int i = 0; i < nr; i++)
 			free_debugged(c, objs[i], caller);

@@ -57,6 +57,7 @@
 #include <quarry/spinlock.h>
 #include <quarry/string.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/fault_inject.h"
 #include "internal.h"
 #include "vmalloc.h"
@@ -119,6 +120,7 @@ __noinline QAPI struct vm_area *vm_area_get(size_t size, unsigned long flags, co
 	area->freed = false;
 	area->lazy = false;
 	owner_stamp_now(&area->taken);
+	alloc_trace_own(area);
 	err = fault_vmalloc(size) ? -ENOMEM : reserve(area);
 	if (unlikely(err == -ENOSPC)) {
 		/* What waits for a flush has addresses. */
@@ -381,6 +383,7 @@ QAPI void vfree(const void *va)
 	if (!va)
 		return;
 	area = vm_area_take(va, VM_ALLOC, "vfree");
+	alloc_trace_area_free(va, __builtin_return_address(0));
 	if (env_can_sleep()) {
 		vm_area_retire(area);
 		return;
@@ -433,6 +436,7 @@ static size_t fill(struct vm_area *area, gfp_t gfp, uint32_t prot)
 		if (!get_chunk(gfp, nr, pages))
 			break;
 		page_owner_of_area(nr, pages);
+		alloc_trace_behind(ALLOC_TRACE_OF_AREA, nr, pages);
 		if (pgtable_map_pages(area->range.start + done, pages, nr, prot)) {
 			free_pages_bulk_array(nr, pages);
 			break;
@@ -474,6 +478,7 @@ static void *alloc_at(size_t size, gfp_t gfp, uint32_t prot, const void *caller)
 		return NULL;
 	}
 	area = alloc_area(size, gfp, prot, caller);
+	alloc_trace_area(area ? area_va(area) : NULL, size, gfp, caller);
 	if (!area)
 		return NULL;
 	if ((gfp & __GFP_ZERO) && (prot & PROT_WRITE))

@@ -36,6 +36,7 @@
 #include <quarry/mm.h>
 #include <quarry/printk.h>
 
+#include "debug/alloc_trace.h"
 #include "debug/fault_inject.h"
 #include "debug/page_owner.h"
 #include "debug/page_poison.h"
@@ -254,6 +255,7 @@ static struct page *take_waiting(gfp_t gfp, unsigned int order, pfn_t limit)
 /* Nothing helped: report, unless that is not wanted; a request that may not fail ends here. */
 static struct page *give_up(gfp_t gfp, unsigned int order)
 {
+	alloc_trace_pages(NULL, order, gfp);
 	if (!(gfp & __GFP_NOWARN) || (gfp & __GFP_NOFAIL))
 		alloc_failed(gfp, order);
 	if (gfp & __GFP_NOFAIL)
@@ -267,6 +269,7 @@ static struct page *finish(struct page *page, unsigned int order, gfp_t gfp)
 	atomic_set(&page->_count, 1);
 	page_poison_alloc(page, order);
 	page_owner_alloc(page, order, gfp);
+	alloc_trace_pages(page, order, gfp);
 	if (gfp & GFP_PREPARE)
 		prepare(page, order, gfp);
 	return page;
@@ -285,8 +288,10 @@ static struct page *alloc_limited(gfp_t gfp, unsigned int order, pfn_t limit)
 	check_request(gfp, order);
 	if (WARN_ON_ONCE(order >= MAX_ORDER))
 		return NULL;
-	if (fault_page(gfp, order))
+	if (fault_page(gfp, order)) {
+		alloc_trace_pages(NULL, order, gfp);
 		return NULL;
+	}
 	page = take_without_waiting(gfp, order, limit);
 	if (!page && may_wait(gfp))
 		page = take_waiting(gfp, order, limit);
@@ -401,6 +406,7 @@ QAPI void __free_pages(struct page *page, unsigned int order)
  */
 __noinline QAPI void pcp_free_full(struct page *page)
 {
+	alloc_trace_pages_free(page);
 	page_owner_free(page);
 	page_poison_free(page, block_order(page));
 	pcp_free_slow(page);
@@ -434,6 +440,7 @@ __noinline QAPI void free_pages_slow(struct page *page, unsigned int order)
 		pcp_free_full(page);
 		return;
 	}
+	alloc_trace_pages_free(page);
 	page_owner_free(page);
 	page_poison_free(page, order);
 	zone_give_blocks(page_zone(page), 1, &page);

@@ -15,6 +15,9 @@ endif
 ifneq ($(filter FAULT_INJECT=0,$(CONFIG)),)
 tests-src := $(filter-out tests/faults.c $(call tests-using,fault_nth|fault_show),$(tests-src))
 endif
+ifneq ($(filter ALLOC_TRACE=0,$(CONFIG)),)
+tests-src := $(filter-out tests/mm/alloc_trace.c,$(tests-src))
+endif
 ifneq ($(filter CHECK=0,$(CONFIG)),)
 tests-src := $(filter-out tests/mm/account.c tests/mm/exhaustion.c tests/mm/walk.c \
 	$(filter tests/mm/%,$(call tests-using,kmem_cache_check|mempool_check|vmalloc_check|dma_check|zone_check|mm_check_all)),$(tests-src))

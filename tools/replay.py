@@ -140,6 +140,11 @@ def spec(module, run):
     return ",".join((f"replay={module.name}", *run.words))
 
 
+def panic_of(text):
+    found = re.search(r"^panic: .*$", text, re.M)
+    return found[0] if found else text.strip()[-200:]
+
+
 def replay_in_kernel(kernel, trace, run):
     result = Result(trace.name, run, "kernel")
     module = module_of(trace)
@@ -149,14 +154,11 @@ def replay_in_kernel(kernel, trace, run):
                                append=f"loglevel=4 console=serial {spec(module, run)}")
     outcome = run_qemu.boot(machine, SECONDS)
     parse(outcome.log, result)
-    if outcome.end.kind != "poweroff" and not result.problems:
-        result.problems.append(str(outcome.end))
+    if outcome.end.kind not in ("poweroff", "tests-failed"):
+        result.problems.append(f"{outcome.end}; {panic_of(outcome.log)}")
+    elif outcome.end.kind == "tests-failed" and not result.problems:
+        result.problems.append(panic_of(outcome.log))
     return result
-
-
-def panic_of(text):
-    found = re.search(r"^panic: .*$", text, re.M)
-    return found[0] if found else text.strip()[-200:]
 
 
 def replay_in_process(program, trace, run, profile=True):
@@ -217,7 +219,7 @@ def budget_problems(budgets, result):
 # ---- what is printed ----------------------------------------------------------------------------
 
 HEAD = (f"{'trace':<10}{'what':<13}{'where':<9}{'operations':>10}{'instr/op':>10}"
-        f"{'peak live':>12}{'footprint':>12}{'ratio':>7}{'objects':>9}  failed")
+        f"{'peak live':>12}{'footprint':>12}{'ratio':>7}{'objects':>9}{'lazy':>6}  failed")
 
 
 def cell(value, digits):
@@ -230,7 +232,8 @@ def result_line(r):
     return (f"{r.trace:<10}{r.run.what:<13}{r.where:<9}{r.number('ops', 'ops'):>10}"
             f"{cell(r.per_op, 1):>10}{r.number('peak_live', 'bytes') >> 10:>8} KiB"
             f"{r.number('peak_pages', 'taken') * 4:>8} KiB{cell(r.ratio('taken', 'bytes'), 2):>7}"
-            f"{cell(r.ratio('objects', 'object_bytes'), 2):>9}  {r.lines['ops']['failed']}")
+            f"{cell(r.ratio('objects', 'object_bytes'), 2):>9}"
+            f"{cell(r.ratio('lazy', 'object_bytes'), 2):>6}  {r.lines['ops']['failed']}")
 
 
 def kind_lines(r):

@@ -42,6 +42,11 @@
 #define CONFIG_FAULT_INJECT 1
 #endif
 
+/* A recording of every allocation and free: mm/debug/alloc_trace.c. */
+#ifndef CONFIG_ALLOC_TRACE
+#define CONFIG_ALLOC_TRACE 1
+#endif
+
 /*
  * Magazines of slab caches, 256 bytes each on every CPU.  One stays empty: it is that of all caches
  * with debug flags, and of those for which there is none left, which go to their slabs.

@@ -6,3 +6,4 @@ monitor-src += $(if $(filter SHOW=0,$(CONFIG)),,kernel/monitor/cmd_reports.c \
 monitor-src += $(if $(filter CHECK=0,$(CONFIG)),,kernel/monitor/cmd_check.c)
 monitor-src += $(if $(filter PAGE_OWNER=0,$(CONFIG)),,kernel/monitor/cmd_leaks.c)
 monitor-src += $(if $(filter FAULT_INJECT=0,$(CONFIG)),,kernel/monitor/cmd_fault.c)
+monitor-src += $(if $(filter ALLOC_TRACE=0,$(CONFIG)),,kernel/monitor/cmd_record.c)

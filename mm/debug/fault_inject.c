@@ -36,8 +36,7 @@
 
 #include "../internal.h"
 #include "../slab.h"
-#include "page_owner.h"
-#include "page_poison.h"
+#include "watch.h"
 
 #define PERCENT     100u
 #define VERBOSE_MAX 2u
@@ -164,9 +163,9 @@ static void apply(void)
 	if (!started)
 		return;
 	if ((armed ^ before) & 1u << FAULT_PAGE)
-		pcp_enable(!fault_on(FAULT_PAGE) && !page_owner_on() && !page_poison_on());
+		pcp_enable(!pages_watched());
 	if ((armed ^ before) & 1u << FAULT_OBJECT)
-		slab_magazines_enable(!fault_on(FAULT_OBJECT));
+		slab_magazines_enable(!objects_watched());
 }
 
 __init QAPI void fault_start(void)

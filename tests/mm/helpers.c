@@ -80,7 +80,8 @@ QAPI bool lists_in_use(void)
 	return !option_given("page_poison=1") && !option_given("init_on_alloc=1") &&
 	       !option_given("init_on_free=1") &&
 	       !(CONFIG_PAGE_OWNER && option_given("page_owner=1")) &&
-	       !(CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_PAGE);
+	       !(CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_PAGE) &&
+	       !(CONFIG_ALLOC_TRACE && option_given("alloc_trace=8M"));
 }
 
 QAPI gfp_t gfp_with_lists(void)

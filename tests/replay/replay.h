@@ -114,6 +114,7 @@ struct footprint {
 	long held;     /* of those, not in per-CPU lists */
 	/* The highest of each, and of what objects hold: not that of page operations. */
 	long peak_taken, peak_held, peak_objects;
+	unsigned long lazy; /* pages of freed areas among peak_objects: a flush gives them back */
 };
 
 /* What the trace has alive. */

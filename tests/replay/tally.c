@@ -93,6 +93,17 @@ QAPI void tally_live(struct tally *t, long nr_objects, long bytes, long pages)
 	l->peak_both = max(l->peak_both, l->bytes + l->pages * PAGE_SIZE);
 }
 
+static void note_objects(struct footprint *f, long nr)
+{
+	struct vm_counts areas;
+
+	if (nr <= f->peak_objects)
+		return;
+	vm_count(&areas);
+	f->peak_objects = nr;
+	f->lazy = areas.nr_lazy_pages;
+}
+
 QAPI void tally_pages(struct tally *t)
 {
 	struct footprint *f = &t->pages;
@@ -103,7 +114,7 @@ QAPI void tally_pages(struct tally *t)
 	f->held = f->taken - (long)a.nr_pcp;
 	f->peak_taken = max(f->peak_taken, f->taken);
 	f->peak_held = max(f->peak_held, f->held);
-	f->peak_objects = max(f->peak_objects, f->held - (long)t->live.pages);
+	note_objects(f, f->held - (long)t->live.pages);
 }
 
 /* Half of the operations cost no more. */
@@ -128,6 +139,6 @@ QAPI void tally_show(struct out *o, const struct tally *t)
 	}
 	out_printf(o, "replay peak_live bytes=%lu object_bytes=%lu pages=%lu\n", t->live.peak_both,
 		   t->live.peak_bytes, t->live.peak_pages);
-	out_printf(o, "replay peak_pages taken=%ld held=%ld objects=%ld\n", t->pages.peak_taken,
-		   t->pages.peak_held, t->pages.peak_objects);
+	out_printf(o, "replay peak_pages taken=%ld held=%ld objects=%ld lazy=%lu\n",
+		   t->pages.peak_taken, t->pages.peak_held, t->pages.peak_objects, t->pages.lazy);
 }

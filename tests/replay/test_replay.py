@@ -23,7 +23,7 @@ replay ops=4 failed=0 live_at_end=1 live_bytes=8 live_pages=0
 replay kind=kmalloc n=2 total=100 min=40 median=40 max=60
 replay kind=kfree n=2 total=44 min=22 median=22 max=22
 replay peak_live bytes=8192 object_bytes=4096 pages=1
-replay peak_pages taken=4 held=3 objects=2
+replay peak_pages taken=4 held=3 objects=2 lazy=1
 replay done problems=0
 """
 

@@ -46,7 +46,8 @@ static bool may_lack_magazine(const struct kmem_cache *c)
 	unsigned long nr_others = kmem_cache_nr_in_use(&cache_cache);
 
 	return slab_debugged(c) || nr_others + 1 >= CONFIG_SLAB_MAGAZINES ||
-	       (CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_OBJECT);
+	       (CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_OBJECT) ||
+	       option_given("alloc_trace=8M");
 }
 
 /* A cache with a magazine, a shared one, and room for several batches; NULL: none may have it. */
