@@ -529,7 +529,8 @@ const struct death page_deaths[] = {
 };
 
 static const struct death *const tables[] = { page_deaths,    slab_deaths,    mempool_deaths,
-					      vmalloc_deaths, highmem_deaths, dma_deaths };
+					      vmalloc_deaths, highmem_deaths, dma_deaths,
+					      white_deaths };
 
 QAPI int death_commit(const char *name)
 {

@@ -20,7 +20,7 @@ struct death {
 	}
 
 extern const struct death page_deaths[], slab_deaths[], mempool_deaths[], vmalloc_deaths[],
-	highmem_deaths[], dma_deaths[];
+	highmem_deaths[], dma_deaths[], white_deaths[];
 
 /* The same address, of which the compiler knows nothing. */
 static inline void *hidden(uintptr_t va)
