@@ -164,6 +164,7 @@ def run_hosted(row, seconds):
 def hosted_judge(name, keys):
     row = qhosted.make_row(name, {"expect": "", **keys, "when": "quick"}, keys["variant"])
     seconds = float(keys["seconds"])
+    row = dataclasses.replace(row, timeout=seconds)
     return Judge(name, keys, (row.program,), lambda _: fault(run_hosted(row, seconds)))
 
 

@@ -449,15 +449,6 @@ static void slab_alloc_zeroed_of_constructor(void)
 	pr_info("got %p\n", kmem_cache_zalloc(c, GFP_KERNEL));
 }
 
-/* The object comes from the magazine, where nobody asked before. */
-static void slab_alloc_zeroed_of_constructor_again(void)
-{
-	struct kmem_cache *c = kmem_cache_create("victims", 64, 0, 0, construct, NULL);
-
-	kmem_cache_free(c, kmem_cache_alloc(c, GFP_KERNEL));
-	pr_info("got %p\n", kmem_cache_zalloc(c, GFP_KERNEL));
-}
-
 static void kmalloc_highmem(void)
 {
 	pr_info("got %p\n", kmalloc(64, GFP_KERNEL | __GFP_HIGHMEM));
@@ -769,7 +760,6 @@ const struct death slab_deaths[] = {
 	DEATH(slab_alloc_compound),
 	DEATH(slab_alloc_unknown_bit),
 	DEATH(slab_alloc_zeroed_of_constructor),
-	DEATH(slab_alloc_zeroed_of_constructor_again),
 	DEATH(kmalloc_highmem),
 	DEATH(kmalloc_unknown_bit),
 	DEATH(kmalloc_large_compound),
