@@ -88,7 +88,8 @@ KTEST(dma_map, the_last_byte_decides_what_is_within_reach)
 }
 
 /* Another mapping must be bounced, or nobody would look for a record at all. */
-KTEST(dma_map, coherent_memory_that_was_mapped_as_well_stays_when_it_is_unmapped)
+KTEST_NEEDS(dma_map, coherent_memory_that_was_mapped_as_well_stays_when_it_is_unmapped,
+	    .ram_mib = 30)
 {
 	struct page *far = far_block(GFP_KERNEL, 0);
 	dma_addr_t coherent, handle, bounce;
