@@ -164,6 +164,7 @@ def run_hosted(row, seconds):
 def hosted_judge(name, keys):
     row = qhosted.make_row(name, {"expect": "", **keys, "when": "quick"}, keys["variant"])
     seconds = float(keys["seconds"])
+    row = dataclasses.replace(row, timeout=seconds)
     return Judge(name, keys, (row.program,), lambda _: fault(run_hosted(row, seconds)))
 
 
@@ -237,6 +238,7 @@ class Bench:
 
     def __init__(self, judges):
         self.judges = judges
+        self.command_ran = False
         self.sources = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "mm").rglob("*.c"))
         kernel = str((BUILD / KERNEL).relative_to(ROOT))
         self.targets = list(dict.fromkeys([kernel, *(t for j in judges for t in j.targets)]))
@@ -269,7 +271,8 @@ class Bench:
             # The source comes last: a copy with an unknown object has a changed source, too.
             self._restore_objects(saved)
             source.write_bytes(original)
-            os.utime(source, ns=(was.st_atime_ns, was.st_mtime_ns))
+            if not self.command_ran:    # that may have made objects that we know nothing of
+                os.utime(source, ns=(was.st_atime_ns, was.st_mtime_ns))
 
     def _save_objects(self, path):
         objects = [program.objects[path] for program in self.programs.values()
@@ -290,6 +293,7 @@ class Bench:
         if code_of(obj) == code_of(obj.with_suffix(".kept")):
             return {"verdict": "same-code"}
         built = set()
+        self.command_ran = False
         for judge in self.judges:
             if not judge.wants(path):
                 continue
@@ -298,6 +302,7 @@ class Bench:
                 if target not in built and not program.build(path):
                     return {"verdict": "no-compile"}
                 built.add(target)
+            self.command_ran |= judge.keys["kind"] == "command"
             if why := judge.run(path):
                 return {"verdict": "killed", "judge": judge.name, "why": why}
         return {"verdict": "survived"}

@@ -382,6 +382,7 @@ def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     names = tracked_files(ROOT)
     code = [name for name in names if name.startswith(tuple(f"{top}/" for top in CODE))]
+    tests = [name for name in names if not name.endswith((".md", ".txt"))]
     texts = read_texts(ROOT, args.filter)
     run = None
     try:
@@ -389,7 +390,7 @@ def main():
                    if m.path in texts]
         equivalent = mutate.read_entries(ROOT / LISTS / "equivalent.txt")
         results = Results(BUILD / "mutants/results.jsonl", fingerprint(ROOT, code),
-                          " ".join([fingerprint(ROOT, names), args.judges]), args.fresh)
+                          " ".join([fingerprint(ROOT, tests), args.judges]), args.fresh)
         nr_workers = 1 if args.only else args.workers
         run = Run(results, lambda: Workers(ROOT, BUILD / "mutants", nr_workers, args.judges),
                   nr_workers, equivalent)

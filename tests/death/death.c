@@ -330,6 +330,17 @@ static void write_after_free(void)
 		;
 }
 
+/* Not in its first page. */
+static void write_after_free_of_block(void)
+{
+	char *va = (char *)__get_free_pages(GFP_KERNEL, 4);
+
+	free_pages((unsigned long)va, 4);
+	((char *)hidden((uintptr_t)va))[5 * PAGE_SIZE + 100] = 1;
+	while (alloc_pages(GFP_NOWAIT | __GFP_NOWARN, 4))
+		;
+}
+
 /* ---- faults ----------------------------------------------------------------------------- */
 
 static void write_text(void)
@@ -508,6 +519,7 @@ const struct death page_deaths[] = {
 	DEATH(map_below_the_kernel),
 	DEATH(close_another_window),
 	DEATH(write_after_free),
+	DEATH(write_after_free_of_block),
 	DEATH(write_text),
 	DEATH(write_rodata),
 	DEATH(read_null),
@@ -530,7 +542,7 @@ const struct death page_deaths[] = {
 
 static const struct death *const tables[] = { page_deaths,    slab_deaths,    mempool_deaths,
 					      vmalloc_deaths, highmem_deaths, dma_deaths,
-					      port_deaths };
+					      white_deaths,   port_deaths };
 
 QAPI int death_commit(const char *name)
 {

@@ -20,7 +20,7 @@ struct death {
 	}
 
 extern const struct death page_deaths[], slab_deaths[], mempool_deaths[], vmalloc_deaths[],
-	highmem_deaths[], dma_deaths[];
+	highmem_deaths[], dma_deaths[], white_deaths[];
 extern const struct death port_deaths[] __weak; /* those of a port that has some of its own */
 
 /* The same address, of which the compiler knows nothing. */

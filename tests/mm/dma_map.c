@@ -87,6 +87,26 @@ KTEST(dma_map, the_last_byte_decides_what_is_within_reach)
 	__free_page(page);
 }
 
+/* Another mapping must be bounced, or nobody would look for a record at all. */
+KTEST_NEEDS(dma_map, coherent_memory_that_was_mapped_as_well_stays_when_it_is_unmapped,
+	    .ram_mib = 30)
+{
+	struct page *far = far_block(GFP_KERNEL, 0);
+	dma_addr_t coherent, handle, bounce;
+	void *va = dma_alloc_coherent(&dev, PAGE_SIZE, &coherent, GFP_KERNEL);
+
+	ASSERT_TRUE(t, far && va);
+	bounce = dma_map_page(&dev, far, 0, 100, DMA_TO_DEVICE);
+	handle = dma_map_single(&dev, va, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	EXPECT_EQ(t, coherent, handle);
+	dma_unmap_single(&dev, handle, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	EXPECT_EQ(t, 1, count().nr_coherent);
+	dma_free_coherent(&dev, PAGE_SIZE, va, coherent);
+	EXPECT_EQ(t, 0, count().nr_coherent);
+	dma_unmap_page(&dev, bounce, 100, DMA_TO_DEVICE);
+	__free_page(far);
+}
+
 /* What a test does with a block of two pages of memory that is bounced in part. */
 struct bounced {
 	struct page *pages;

@@ -52,6 +52,19 @@ KTEST(watermark, requests_without_reserves_leave_each_zone_its_min_watermark)
 	hoard_free(&h);
 }
 
+KTEST(watermark, requests_without_reserves_go_below_the_low_watermark_of_each_zone)
+{
+	struct zone *z;
+	HOARD(h);
+
+	empty(&h, GFP_NOWAIT);
+	mm_quiesce();
+	for_each_zone(z)
+		if (z->nr_managed)
+			EXPECT_TRUE(t, z->nr_free < z->watermark[WMARK_LOW]);
+	hoard_free(&h);
+}
+
 KTEST(watermark, atomic_requests_go_below_the_min_watermark_but_not_to_the_end)
 {
 	struct zone *z;

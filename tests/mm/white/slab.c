@@ -322,6 +322,31 @@ KTEST(slab_white, objects_aligned_to_their_own_size_leave_no_room_for_management
 	}
 }
 
+/* One is enough where eight would take a large block, and nothing of the pages is left over. */
+/* Larger slabs waste less, smaller blocks are easier to have: eight objects, up to eight pages. */
+KTEST(slab_white, a_slab_has_eight_objects_or_eight_pages)
+{
+	for (size_t size = 200; size <= SLAB_OBJECT_SIZE_MAX; size += size / 7) {
+		struct kmem_cache *c = cache_with(size, 0, 0, NULL, NULL);
+
+		EXPECT_TRUE(t, nr_per_slab(c) >= 8 || c->layouts[SLAB_LAYOUT_WANTED].order >= 3);
+		finish(t, c);
+	}
+}
+
+KTEST(slab_white, an_object_of_many_pages_has_a_slab_of_just_these)
+{
+	for (unsigned int order = 3; order <= SLAB_OBJECT_ORDER_MAX; order++) {
+		struct kmem_cache *c = cache_with(PAGE_SIZE << order, 0, 0, NULL, NULL);
+
+		if (!is_widened(c)) {
+			EXPECT_EQ(t, order, c->layouts[SLAB_LAYOUT_WANTED].order);
+			EXPECT_EQ(t, 1, nr_per_slab(c));
+		}
+		finish(t, c);
+	}
+}
+
 KTEST(slab_white, the_smallest_objects_have_their_management_beside_them)
 {
 	/* Larger pointers make a larger struct slab, which larger objects waste less for. */
