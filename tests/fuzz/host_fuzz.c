@@ -9,8 +9,8 @@
  *
  * IDEA.  An input that needs a machine runs in a child: booted there, and gone with it, so that an
  * input fails by itself or not at all.  The child's coverage counters are copied back through
- * shared memory, which is all that libFuzzer needs to see.  A child that does not end with status 0 is a
- * failure; its words, kept in a file without a name, are printed then and never otherwise.
+ * shared memory, which is all that libFuzzer needs to see.  A child that does not end with status
+ * 0 is a failure; its words, kept in a file without a name, are printed then and never otherwise.
  *
  * REDUCTION.  A failure is known by the line that names it, with the numbers taken out.  Runs of
  * records are left out, halving the runs, then single bytes made zero, as long as the failure stays

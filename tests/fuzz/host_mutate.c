@@ -2,8 +2,8 @@
  * host_mutate.c - changes to inputs that are made of records.
  *
  * IDEA.  A byte put in or taken away turns all records behind it into others, and what the input
- * did is lost.  So whole records are added, left out, copied and exchanged, and bytes change in place,
- * within a record or the header.  An input without records is libFuzzer's own business.
+ * did is lost.  So whole records are added, left out, copied and exchanged, and bytes change in
+ * place, within a record or the header.  An input without records is libFuzzer's own business.
  *
  * CONTEXT.  The fuzzer.
  */

@@ -3,9 +3,9 @@
  *
  * IDEA.  The machine is the hosted port's: a memory map and a command line are made of the header,
  * and hosted_start() boots it.  tests_init(), which the kernel calls when boot is over, is where
- * and hosted_start() boots it.  tests_init(), which the kernel calls when boot is over, is where
  * the tests would be; here it is the target.  A machine that is too small to boot is not what is
  * looked for, so RAM up to KEEP_END stays whole.
+ *
  * STATE.  The input; the map and the command line, for reading until boot is over.
  *
  * CONTEXT.  A child of the fuzzer: once.
@@ -35,7 +35,8 @@ static struct {
 	char words[WORDS_MAX];
 } input;
 
-/* An option is given when all bits of its mask are: what fills all of RAM at boot is rare. */
+/* An option is given when all bits of its mask are.  What fills all of RAM at boot gets little. */
+#define FILL_RAM 0x80u
 static const struct {
 	uint8_t mask;
 	const char *text;
@@ -46,7 +47,8 @@ static const struct {
 
 static void make_map(const struct machine_header *h)
 {
-	unsigned long ram = RAM_LEAST + (h->ram_mib & 63) * MiB + h->ram_pages * PAGE_SIZE;
+	unsigned int mib = h->ram_mib & (h->options & FILL_RAM ? 1 : 63);
+	unsigned long ram = RAM_LEAST + mib * MiB + h->ram_pages * PAGE_SIZE;
 	int n = scnprintf(input.map, MAP_MAX, "0x0 0x%lx 1\n0x%lx 0x%lx 1\n", EBDA_PA, HIGH_PA,
 			  ram - HIGH_PA);
 

@@ -1,24 +1,363 @@
 /*
  * machine_pages.c - page operations on any machine.
+ *
+ * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays.  An operation takes the
+ * next slot that it makes sense for.  The model says beforehand what must come of a request; each
+ * page that is handed out must be in a zone that the mask allows and nobody else's, and keeps its
+ * owner's pattern until it is freed.  At the end everything is freed, and the world must be as it
+ * was.
+ *
+ * STATE.  The slots; op: what is being done, for calls without arguments.
+ *
+ * CONTEXT.  A child of the fuzzer; operations with the bit IN_INTERRUPT, and their allocations, in
+ * an interrupt.
  */
-#include "machine.h"
-#include <quarry/gfp.h>
+#include "world.h"
+#include <quarry/align.h>
+#include <quarry/bits.h>
 #include <quarry/mm.h>
+
+#define NR_SLOTS     48u
+#define NR_BULK      24u
+#define IN_INTERRUPT 0x80u /* in op.b */
+#define REFS_MAX     4u
+
+enum kind { EMPTY, BLOCK, COMPOUND, EXACT, BULK };
+
+static struct slot {
+	enum kind kind;
+	struct page *page;
+	unsigned int order;
+	unsigned int nr_refs;
+	unsigned long nr; /* pages; of an array, places */
+	size_t size;      /* of an exact allocation, bytes */
+	unsigned int id;
+	struct page *array[NR_BULK];
+} slots[NR_SLOTS];
+
+static const struct machine_op *op;
+static unsigned int next_id;
+
+static unsigned int nr_of(const struct slot *s)
+{
+	return (unsigned int)(s - slots);
+}
+
+/* The next slot from the operation's on that is of one of @kinds; NULL: there is none. */
+static struct slot *find_slot(unsigned int kinds)
+{
+	for (unsigned int i = 0; i < NR_SLOTS; i++) {
+		struct slot *s = &slots[(op->slot + i) % NR_SLOTS];
+
+		if (kinds & 1u << s->kind)
+			return s;
+	}
+	return NULL;
+}
+
+/* The operation's mask, fit for where it runs. */
+static gfp_t op_gfp(gfp_t without)
+{
+	gfp_t gfp = world_gfp(op->c) & ~without;
+
+	return op->b & IN_INTERRUPT ? gfp & ~(gfp_t)__GFP_WAIT : gfp;
+}
+
+/* ---- blocks ------------------------------------------------------------------------------ */
+
+static void check_page(struct page *page, gfp_t gfp)
+{
+	pfn_t pfn = page_to_pfn(page);
+
+	FUZZ_CHECK(model_reaches(gfp, pfn), "frame %#lx is beyond what the mask allows", pfn);
+	if (pfn < mm_layout.lowmem_end_pfn)
+		FUZZ_CHECK(page_address(page) == pa_to_va(page_to_phys(page)),
+			   "frame %#lx has the wrong address", pfn);
+}
+
+static void own(struct slot *s, enum kind kind, struct page *page, unsigned long nr, gfp_t gfp)
+{
+	pfn_t pfn = page_to_pfn(page);
+
+	model_take(pfn, nr);
+	for (unsigned long i = 0; i < nr; i++)
+		check_page(page + i, gfp);
+	FUZZ_CHECK(page_count(page) == 1, "a new block has %d references", page_count(page));
+	if (gfp & __GFP_ZERO)
+		FUZZ_CHECK(model_zero(pfn, nr), "a block is not zero");
+	s->kind = kind;
+	s->page = page;
+	s->nr = nr;
+	s->nr_refs = 1;
+	s->id = next_id++;
+	model_mark(pfn, nr, s->id);
+}
+
+static void disown(struct slot *s)
+{
+	model_verify(page_to_pfn(s->page), s->nr, s->id);
+	model_give(page_to_pfn(s->page), s->nr);
+	s->kind = EMPTY;
+}
+
+static void write_result_down(enum model_answer answer, unsigned int slot, bool got)
+{
+	if (got)
+		fuzz_step("\tASSERT_NE(t, NULL, p[%u]);", slot);
+	else if (answer != MAY_DO_EITHER)
+		fuzz_step("\tASSERT_%s(t, NULL, p[%u]);", answer == MUST_FAIL ? "EQ" : "NE", slot);
+}
+
+static void do_alloc(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+	unsigned int order = op->a % (MAX_ORDER + 1);
+	gfp_t gfp = op_gfp(0);
+	enum model_answer answer = model_pages(gfp, order);
+	struct page *page;
+
+	if (!s)
+		return;
+	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
+	page = alloc_pages(gfp, order);
+	write_result_down(answer, nr_of(s), page);
+	world_judge(answer, page, "alloc_pages()");
+	if (!page)
+		return;
+	FUZZ_CHECK(page_to_pfn(page) % (1ul << order) == 0, "a block is not aligned");
+	own(s, gfp & __GFP_COMP && order ? COMPOUND : BLOCK, page, 1ul << order, gfp);
+	s->order = order;
+}
+
+static void do_alloc_address(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+	unsigned int order = op->a % MAX_ORDER;
+	gfp_t gfp = op_gfp(__GFP_HIGHMEM | __GFP_COMP);
+	enum model_answer answer = model_pages(gfp, order);
+	unsigned long va;
+
+	if (!s)
+		return;
+	fuzz_step("\tp[%u] = virt_to_page((void *)__get_free_pages(%s, %u));", nr_of(s),
+		  world_gfp_text(gfp), order);
+	va = __get_free_pages(gfp, order);
+	world_judge(answer, va, "__get_free_pages()");
+	if (!va)
+		return;
+	own(s, BLOCK, virt_to_page((void *)va), 1ul << order, gfp);
+	s->order = order;
+}
+
+static void do_alloc_exact(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+	size_t size = (size_t)op->d << (op->a % 7);
+	gfp_t gfp = op_gfp(__GFP_HIGHMEM | __GFP_COMP);
+	enum model_answer answer = MUST_FAIL;
+	void *va;
+
+	if (!s)
+		return;
+	if (size)
+		answer =
+			model_pages(gfp, (unsigned int)log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)));
+	fuzz_step("\tva[%u] = alloc_pages_exact(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
+	va = alloc_pages_exact(size, gfp);
+	world_judge(answer, va, "alloc_pages_exact()");
+	if (!va)
+		return;
+	own(s, EXACT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE), gfp);
+	s->size = size;
+}
+
+/* ---- arrays ------------------------------------------------------------------------------ */
+
+static unsigned long nr_filled(const struct slot *s)
+{
+	unsigned long nr = 0;
+
+	for (unsigned int i = 0; i < s->nr; i++)
+		nr += s->array[i] != NULL;
+	return nr;
+}
+
+static void own_array(struct slot *s, gfp_t gfp)
+{
+	s->id = next_id++;
+	for (unsigned int i = 0; i < s->nr; i++) {
+		if (!s->array[i])
+			continue;
+		model_take(page_to_pfn(s->array[i]), 1);
+		check_page(s->array[i], gfp);
+		if (gfp & __GFP_ZERO)
+			FUZZ_CHECK(model_zero(page_to_pfn(s->array[i]), 1), "a page is not zero");
+		model_mark(page_to_pfn(s->array[i]), 1, s->id);
+	}
+}
+
+static void do_alloc_bulk(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+	gfp_t gfp = op_gfp(0);
+	unsigned long got;
+
+	if (!s)
+		return;
+	*s = (struct slot){ .kind = BULK, .nr = op->a % (NR_BULK + 1) };
+	fuzz_step("\talloc_pages_bulk_array(%s, %lu, array[%u]);", world_gfp_text(gfp), s->nr,
+		  nr_of(s));
+	got = alloc_pages_bulk_array(gfp, s->nr, s->array);
+	FUZZ_CHECK(got == nr_filled(s), "alloc_pages_bulk_array() says %lu", got);
+	own_array(s, gfp);
+}
+
+static void free_array(struct slot *s)
+{
+	for (unsigned int i = 0; i < s->nr; i++) {
+		if (!s->array[i])
+			continue;
+		model_verify(page_to_pfn(s->array[i]), 1, s->id);
+		model_give(page_to_pfn(s->array[i]), 1);
+	}
+	fuzz_step("\tfree_pages_bulk_array(%lu, array[%u]);", s->nr, nr_of(s));
+	free_pages_bulk_array(s->nr, s->array);
+	FUZZ_CHECK(!nr_filled(s), "free_pages_bulk_array() left a page");
+	s->kind = EMPTY;
+}
+
+/* ---- what is done with blocks ------------------------------------------------------------ */
+
+static void free_slot(struct slot *s)
+{
+	struct page *page = s->page;
+
+	if (s->kind == BULK) {
+		free_array(s);
+	} else if (s->kind == EXACT) {
+		disown(s);
+		fuzz_step("\tfree_pages_exact(va[%u], %zu);", nr_of(s), s->size);
+		free_pages_exact(page_address(page), s->size);
+	} else if (s->kind == COMPOUND) {
+		disown(s);
+		for (; s->nr_refs; s->nr_refs--) {
+			fuzz_step("\tput_page(p[%u] + %lu);", nr_of(s), op->d % s->nr);
+			put_page(page + op->d % s->nr);
+		}
+	} else if (s->kind == BLOCK) {
+		disown(s);
+		fuzz_step("\t__free_pages(p[%u], %u);", nr_of(s), s->order);
+		__free_pages(page, s->order);
+	}
+}
+
+static void do_free(void)
+{
+	struct slot *s = find_slot(~(1u << EMPTY));
+
+	if (s)
+		free_slot(s);
+}
+
+/* Cut a block; its first page stays, the others go, in an order of their own. */
+static void do_split(void)
+{
+	struct slot *s = find_slot(1u << BLOCK);
+	unsigned int mask;
+
+	if (!s)
+		return;
+	mask = (1u << s->order) - 1;
+	fuzz_step("\tsplit_page(p[%u], %u);", nr_of(s), s->order);
+	split_page(s->page, s->order);
+	for (unsigned int i = 0; i <= mask; i++) {
+		unsigned int nr = (op->d + i * (op->c | 1u)) & mask;
+
+		if (!nr)
+			continue;
+		model_verify(page_to_pfn(s->page) + nr, 1, s->id);
+		model_give(page_to_pfn(s->page) + nr, 1);
+		fuzz_step("\t__free_page(p[%u] + %u);", nr_of(s), nr);
+		__free_page(s->page + nr);
+	}
+	s->order = 0;
+	s->nr = 1;
+}
+
+static void do_reference(void)
+{
+	struct slot *s = find_slot(1u << COMPOUND);
+	struct page *any;
+
+	if (!s)
+		return;
+	any = s->page + op->d % s->nr;
+	FUZZ_CHECK(compound_head(any) == s->page, "a tail has another head");
+	FUZZ_CHECK(page_count(any) == (int)s->nr_refs, "a block has %d references",
+		   page_count(any));
+	if (s->nr_refs < REFS_MAX) {
+		fuzz_step("\tget_page(p[%u] + %lu);", nr_of(s), op->d % s->nr);
+		get_page(any);
+		s->nr_refs++;
+	} else {
+		fuzz_step("\tput_page(p[%u] + %lu);", nr_of(s), op->d % s->nr);
+		put_page(any);
+		s->nr_refs--;
+	}
+}
+
+/* ---- the machine ------------------------------------------------------------------------- */
+
+static void do_quiesce(void)
+{
+	if (op->b & IN_INTERRUPT)
+		return;
+	fuzz_step("\tmm_quiesce();");
+	mm_quiesce();
+}
+
+static void do_check(void)
+{
+	if (!(op->b & IN_INTERRUPT))
+		world_check();
+}
+
+static void do_min_free(void)
+{
+	if (op->b & IN_INTERRUPT)
+		return;
+	fuzz_step("\t(void)mm_set_min_free(%u);", op->d % 1024);
+	(void)mm_set_min_free(op->d % 1024);
+}
+
+static QAPI void do_op(void)
+{
+	static void (*const todo[])(void) = {
+		do_alloc,     do_free,          do_alloc,   do_split, do_alloc_exact, do_alloc_bulk,
+		do_reference, do_alloc_address, do_quiesce, do_free,  do_alloc,       do_check,
+		do_alloc,     do_min_free,      do_free,    do_alloc
+	};
+
+	todo[op->what % ARRAY_SIZE(todo)]();
+}
 
 static void run(const unsigned char *data, unsigned long size)
 {
 	size_t nr;
-	const struct machine_op *op = machine_ops(data, size, &nr);
+	const struct machine_op *ops = machine_ops(data, size, &nr);
 
+	fuzz_step("KTEST(page_alloc, operations_that_failed)\n{");
+	fuzz_step("\tstruct page *p[%u], *array[%u][%u] = { 0 };\n\tvoid *va[%u];\n", NR_SLOTS,
+		  NR_SLOTS, NR_BULK, NR_SLOTS);
+	world_note();
+	model_init();
 	for (size_t i = 0; i < nr; i++) {
-		struct page *page = alloc_pages(GFP_KERNEL, op[i].what % 4);
-
-		fuzz_step("page = alloc_pages(GFP_KERNEL, %u);", op[i].what % 4);
-		if (page && op[i].what & 4)
-			__free_pages(page, op[i].what % 4);
-		FUZZ_CHECK(op[i].what != 77 || op[i].slot != 78, "test");
+		op = &ops[i];
+		world_call(op->b & IN_INTERRUPT, do_op);
 	}
-	FUZZ_CHECK(!mm_check_all(), "mm_check_all()");
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
+		free_slot(&slots[i]);
+	world_compare();
 }
 
 const struct fuzz_target fuzz_target = { .name = "pages", MACHINE_TARGET, .run = run };

@@ -1,0 +1,510 @@
+/*
+ * machine_slab.c - caches and kmalloc() on any machine.
+ *
+ * IDEA.  A few caches of any size, alignment and flags live at a time; slots hold objects of
+ * theirs and of kmalloc().  The model has each object's addresses: no two may overlap, and what an
+ * owner wrote is there when he frees it.  Objects of a cache with a constructor are constructed
+ * when they come.  Pages that are hoarded make memory short.  At the end everything is freed and
+ * destroyed, and the world must be as it was.
+ *
+ * WHAT IS PREDICTED.  With ample memory every request must succeed; beyond the limit, or beyond all
+ * RAM, it must fail.
+ *
+ * STATE.  caches, slots, hoard, nr_built; op: what is being done, for calls without arguments.
+ *
+ * CONTEXT.  A child of the fuzzer; operations with the bit IN_INTERRUPT in an interrupt.
+ */
+#include "world.h"
+#include <quarry/align.h>
+#include <quarry/bits.h>
+#include <quarry/errno.h>
+#include <quarry/mm.h>
+#include <quarry/printk.h>
+#include <quarry/slab.h>
+#include <quarry/string.h>
+
+#define NR_CACHES    4u
+#define NR_SLOTS     192u
+#define NR_BULK      48u
+#define NR_HOARD     16u
+#define CTOR_BYTE    0xc7
+#define IN_INTERRUPT 0x80u /* in op.b */
+/* What a slab, with what manages it, can need at most beyond the object itself. */
+#define AMPLE_ORDER 6u
+#define AMPLE_PAGES 256ul
+
+static struct cache {
+	struct kmem_cache *c; /* NULL: none */
+	size_t size, align;
+	unsigned long flags;
+	bool constructs;
+	unsigned long nr_held;
+} caches[NR_CACHES];
+
+static struct slot {
+	void *obj; /* NULL: none */
+	size_t size;
+	struct cache *cache; /* NULL: kmalloc() */
+	struct model_object *model;
+} slots[NR_SLOTS];
+
+static struct {
+	struct page *page; /* NULL: none */
+	unsigned int order;
+} hoard[NR_HOARD];
+
+static const struct machine_op *op;
+static long nr_built; /* constructed, and not destroyed */
+static unsigned int nr_made;
+
+static QAPI void ctor(void *obj, struct kmem_cache *c, unsigned long flags)
+{
+	(void)flags;
+	nr_built++;
+	host_fill(obj, CTOR_BYTE, kmem_cache_size(c));
+}
+
+static QAPI void dtor(void *obj, struct kmem_cache *c, unsigned long flags)
+{
+	(void)flags;
+	nr_built--;
+	FUZZ_CHECK(host_holds(obj, CTOR_BYTE, kmem_cache_size(c)),
+		   "what is destroyed is not constructed");
+}
+
+static bool in_interrupt_now(void)
+{
+	return op->b & IN_INTERRUPT;
+}
+
+static struct slot *find_slot(bool used)
+{
+	for (unsigned int i = 0; i < NR_SLOTS; i++) {
+		struct slot *s = &slots[(op->slot + i) % NR_SLOTS];
+
+		if ((s->obj != NULL) == used)
+			return s;
+	}
+	return NULL;
+}
+
+static unsigned int nr_of(const struct slot *s)
+{
+	return (unsigned int)(s - slots);
+}
+
+/* A mask that objects may have. */
+static gfp_t op_gfp(void)
+{
+	gfp_t gfp = world_gfp(op->c) &
+		    ~(gfp_t)(__GFP_HIGHMEM | __GFP_COMP | __GFP_MOVABLE | __GFP_RECLAIMABLE);
+
+	return in_interrupt_now() ? gfp & ~(gfp_t)__GFP_WAIT : gfp;
+}
+
+static gfp_t cache_gfp(const struct cache *k)
+{
+	gfp_t gfp = op_gfp();
+
+	gfp &= k->flags & SLAB_CACHE_DMA ? ~0u : ~(gfp_t)__GFP_DMA;
+	return k->constructs ? gfp & ~(gfp_t)__GFP_ZERO : gfp;
+}
+
+/* ---- predictions ------------------------------------------------------------------------- */
+
+static bool is_ample(const struct zone *z, unsigned int order, enum zone_type highest)
+{
+	unsigned int largest = MAX_ORDER;
+
+	while (largest > 0 && !z->free_area[largest - 1].nr_blocks[MOB_UNMOVABLE] &&
+	       !z->free_area[largest - 1].nr_blocks[MOB_RECLAIMABLE] &&
+	       !z->free_area[largest - 1].nr_blocks[MOB_MOVABLE])
+		largest--;
+	return largest > order && z->nr_free > z->watermark[WMARK_HIGH] +
+						       z->lowmem_reserve[highest] + AMPLE_PAGES +
+						       (1ul << order);
+}
+
+static enum model_answer predict(size_t size, gfp_t gfp)
+{
+	enum zone_type highest = gfp & __GFP_DMA ? ZONE_DMA : ZONE_NORMAL;
+	unsigned long nr_pages = DIV_ROUND_UP(size, PAGE_SIZE), nr_managed = 0;
+	unsigned int order = size ? (unsigned int)log2_roundup(nr_pages) : 0;
+	bool ample = false;
+
+	for (unsigned int z = 0; z <= (unsigned int)highest; z++) {
+		nr_managed += zones[z].nr_managed;
+		ample |= is_ample(&zones[z], max(order, AMPLE_ORDER), highest);
+	}
+	if (size > KMALLOC_MAX_SIZE || nr_pages > nr_managed)
+		return MUST_FAIL;
+	return ample ? MUST_SUCCEED : MAY_DO_EITHER;
+}
+
+/* ---- objects ----------------------------------------------------------------------------- */
+
+static void check_place(const void *obj, size_t size, size_t align, bool dma)
+{
+	FUZZ_CHECK((uintptr_t)obj % align == 0, "%p is not aligned to %zu", obj, align);
+	FUZZ_CHECK(virt_addr_valid(obj), "%p is not in lowmem", obj);
+	FUZZ_CHECK(!dma || va_to_pa(obj) + size <= ZONE_DMA_LIMIT, "%p is not for DMA", obj);
+}
+
+static void own(struct slot *s, void *obj, size_t size, struct cache *k)
+{
+	*s = (struct slot){ obj, size, k, model_add(obj, size, 0) };
+	if (k)
+		k->nr_held++;
+}
+
+static void own_object(struct slot *s, struct cache *k, void *obj, gfp_t gfp)
+{
+	check_place(obj, k->size, max(k->align, (size_t)SLAB_MIN_ALIGN), k->flags & SLAB_CACHE_DMA);
+	if (k->constructs)
+		FUZZ_CHECK(host_holds(obj, CTOR_BYTE, k->size), "an object is not constructed");
+	if (gfp & __GFP_ZERO)
+		FUZZ_CHECK(host_holds(obj, 0, k->size), "an object is not zero");
+	own(s, obj, k->size, k);
+}
+
+/* As its cache wants it back. */
+static void disown(struct slot *s)
+{
+	model_drop(s->model);
+	if (s->cache && s->cache->constructs)
+		host_fill(s->obj, CTOR_BYTE, s->size);
+	if (s->cache)
+		s->cache->nr_held--;
+}
+
+static void free_slot(struct slot *s)
+{
+	disown(s);
+	if (s->cache && op->a & 1) {
+		fuzz_step("\tkmem_cache_free(c[%u], o[%u]);", (unsigned int)(s->cache - caches),
+			  nr_of(s));
+		kmem_cache_free(s->cache->c, s->obj);
+	} else if (!s->cache && op->a & 2) {
+		fuzz_step("\tkfree_sensitive(o[%u]);", nr_of(s));
+		kfree_sensitive(s->obj);
+	} else {
+		fuzz_step("\tkfree(o[%u]);", nr_of(s));
+		kfree(s->obj);
+	}
+	s->obj = NULL;
+}
+
+static void do_free(void)
+{
+	struct slot *s = find_slot(true);
+
+	if (s)
+		free_slot(s);
+}
+
+/* ---- caches ------------------------------------------------------------------------------ */
+
+static struct cache *op_cache(void)
+{
+	struct cache *k = &caches[op->slot % NR_CACHES];
+
+	return k->c ? k : NULL;
+}
+
+static void do_create(void)
+{
+	static const unsigned long flags[8] = { 0,
+						SLAB_HWCACHE_ALIGN,
+						SLAB_RECLAIM_ACCOUNT,
+						SLAB_CACHE_DMA,
+						SLAB_POISON,
+						SLAB_RED_ZONE,
+						SLAB_STORE_USER | SLAB_CONSISTENCY_CHECKS,
+						SLAB_DEBUG_FLAGS };
+	struct cache *k = &caches[op->slot % NR_CACHES];
+	char name[SLAB_NAME_MAX];
+
+	if (k->c || in_interrupt_now())
+		return;
+	k->size = 1 + op->d % (op->a & 8 ? 16000 : 300);
+	k->align = op->b & 0x10 ? 1ul << op->b % 12 : 0;
+	k->flags = flags[op->a & 7] | flags[op->b >> 5 & 3];
+	k->constructs = op->a & 0x10;
+	snprintf(name, sizeof(name), "fuzz-%u", nr_made++);
+	fuzz_step("\tc[%u] = kmem_cache_create(\"%s\", %zu, %zu, %#lx, %s);",
+		  (unsigned int)(k - caches), name, k->size, k->align, k->flags,
+		  k->constructs ? "ctor, dtor" : "NULL, NULL");
+	k->c = kmem_cache_create(name, k->size, k->align, k->flags, k->constructs ? ctor : NULL,
+				 k->constructs ? dtor : NULL);
+	world_judge(predict(1, GFP_KERNEL), k->c, "kmem_cache_create()");
+	if (k->c)
+		FUZZ_CHECK(kmem_cache_size(k->c) == k->size, "a cache has another size");
+}
+
+static void destroy(struct cache *k)
+{
+	int err;
+
+	fuzz_step("\tEXPECT_EQ(t, %d, kmem_cache_destroy(c[%u]));", k->nr_held ? -EBUSY : 0,
+		  (unsigned int)(k - caches));
+	err = kmem_cache_destroy(k->c);
+	FUZZ_CHECK(err == (k->nr_held ? -EBUSY : 0), "kmem_cache_destroy() says %d of %lu objects",
+		   err, k->nr_held);
+	if (!err)
+		k->c = NULL;
+}
+
+static void do_destroy(void)
+{
+	struct cache *k = op_cache();
+
+	if (k && !in_interrupt_now())
+		destroy(k);
+}
+
+static void do_shrink(void)
+{
+	struct cache *k = op_cache();
+
+	if (!k || in_interrupt_now())
+		return;
+	fuzz_step("\tkmem_cache_shrink(c[%u]);", (unsigned int)(k - caches));
+	kmem_cache_shrink(k->c);
+}
+
+static void do_check_cache(void)
+{
+	struct cache *k = op_cache();
+
+	if (!k || in_interrupt_now())
+		return;
+	fuzz_step("\tEXPECT_EQ(t, 0, kmem_cache_check(c[%u]));", (unsigned int)(k - caches));
+	FUZZ_CHECK(!kmem_cache_check(k->c), "kmem_cache_check() finds something");
+	FUZZ_CHECK(kmem_cache_nr_in_use(k->c) == k->nr_held, "%lu objects are in use, not %lu",
+		   kmem_cache_nr_in_use(k->c), k->nr_held);
+}
+
+static void do_alloc(void)
+{
+	struct cache *k = op_cache();
+	struct slot *s = find_slot(false);
+	gfp_t gfp;
+	void *obj;
+
+	if (!k || !s)
+		return;
+	gfp = cache_gfp(k);
+	fuzz_step("\to[%u] = kmem_cache_alloc(c[%u], %s);", nr_of(s), (unsigned int)(k - caches),
+		  world_gfp_text(gfp));
+	obj = kmem_cache_alloc(k->c, gfp);
+	world_judge(predict(k->size, k->flags & SLAB_CACHE_DMA ? gfp | __GFP_DMA : gfp), obj,
+		    "kmem_cache_alloc()");
+	if (obj)
+		own_object(s, k, obj, gfp);
+}
+
+/* As many as there are slots for. */
+static void do_alloc_bulk(void)
+{
+	struct cache *k = op_cache();
+	unsigned int nr = 1 + op->d % NR_BULK, got;
+	void *objs[NR_BULK];
+	gfp_t gfp;
+
+	if (!k)
+		return;
+	gfp = cache_gfp(k);
+	fuzz_step("\tEXPECT_EQ(t, %u, kmem_cache_alloc_bulk(c[%u], %s, %u, bulk));", nr,
+		  (unsigned int)(k - caches), world_gfp_text(gfp), nr);
+	got = kmem_cache_alloc_bulk(k->c, gfp, nr, objs);
+	FUZZ_CHECK(!got || got == nr, "kmem_cache_alloc_bulk() gives %u of %u", got, nr);
+	for (unsigned int i = 0; i < got; i++) {
+		struct slot *s = find_slot(false);
+
+		if (s) {
+			fuzz_step("\to[%u] = bulk[%u];", nr_of(s), i);
+			own_object(s, k, objs[i], gfp);
+			continue;
+		}
+		if (k->constructs)
+			FUZZ_CHECK(host_holds(objs[i], CTOR_BYTE, k->size), "not constructed");
+		fuzz_step("\tkfree(bulk[%u]);", i);
+		kfree(objs[i]);
+	}
+}
+
+static void do_free_bulk(void)
+{
+	struct cache *k = op_cache();
+	unsigned int nr = 0, wanted = 1 + op->d % NR_BULK;
+	void *objs[NR_BULK];
+
+	if (!k)
+		return;
+	for (struct slot *s = slots; s < slots + NR_SLOTS && nr < wanted; s++) {
+		if (!s->obj || s->cache != k)
+			continue;
+		disown(s);
+		fuzz_step("\tbulk[%u] = o[%u];", nr, nr_of(s));
+		objs[nr++] = s->obj;
+		s->obj = NULL;
+	}
+	fuzz_step("\tkmem_cache_free_bulk(c[%u], %u, bulk);", (unsigned int)(k - caches), nr);
+	kmem_cache_free_bulk(k->c, nr, objs);
+}
+
+/* ---- kmalloc() --------------------------------------------------------------------------- */
+
+static size_t op_size(void)
+{
+	return (size_t)op->d >> op->b % 16 << (op->a & 7);
+}
+
+static void check_memory(const void *p, size_t size, gfp_t gfp)
+{
+	bool is_power = size && !(size & (size - 1));
+
+	check_place(p, size, is_power && size > 8 ? size : 8, gfp & __GFP_DMA);
+	FUZZ_CHECK(ksize(p) >= size, "ksize() is %zu of %zu bytes", ksize(p), size);
+}
+
+static void do_kmalloc(void)
+{
+	struct slot *s = find_slot(false);
+	size_t size = op_size();
+	gfp_t gfp = op_gfp();
+	enum model_answer answer = predict(size, gfp);
+	void *p;
+
+	if (!s)
+		return;
+	fuzz_step("\to[%u] = kmalloc(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
+	p = kmalloc(size, gfp);
+	if (!size) {
+		FUZZ_CHECK(p == ZERO_SIZE_PTR, "kmalloc(0) is %p", p);
+		return;
+	}
+	world_judge(answer, p, "kmalloc()");
+	if (!p)
+		return;
+	check_memory(p, size, gfp);
+	if (gfp & __GFP_ZERO)
+		FUZZ_CHECK(host_holds(p, 0, size), "kzalloc() is not zero");
+	own(s, p, ksize(p), NULL);
+}
+
+static void do_krealloc(void)
+{
+	struct slot *s = find_slot(true);
+	size_t size = op_size();
+	gfp_t gfp = op_gfp();
+	void *p;
+
+	if (!s || s->cache)
+		return;
+	fuzz_step("\to[%u] = krealloc(o[%u], %zu, %s);", nr_of(s), nr_of(s), size,
+		  world_gfp_text(gfp));
+	p = krealloc(s->obj, size, gfp);
+	if (!size) {
+		FUZZ_CHECK(p == ZERO_SIZE_PTR, "krealloc(0) is %p", p);
+		s->model->used = false;
+		s->obj = NULL;
+		return;
+	}
+	FUZZ_CHECK(p || size > s->size || size * 2 <= s->size, "krealloc() in place fails");
+	world_judge(size > KMALLOC_MAX_SIZE ? MUST_FAIL : MAY_DO_EITHER, p, "krealloc()");
+	if (!p)
+		return;
+	FUZZ_CHECK(ksize(p) >= size, "ksize() is %zu of %zu bytes", ksize(p), size);
+	if (gfp & __GFP_ZERO && size > s->size)
+		FUZZ_CHECK(host_holds((char *)p + s->size, 0, size - s->size), "not zero");
+	model_move(s->model, p, ksize(p), min(s->size, size));
+	s->obj = p;
+	s->size = ksize(p);
+}
+
+/* ---- the machine ------------------------------------------------------------------------- */
+
+static void do_hoard(void)
+{
+	unsigned int nr = op->slot % NR_HOARD, order = op->a % MAX_ORDER;
+
+	if (hoard[nr].page) {
+		fuzz_step("\t__free_pages(page[%u], %u);", nr, hoard[nr].order);
+		__free_pages(hoard[nr].page, hoard[nr].order);
+		hoard[nr].page = NULL;
+		return;
+	}
+	fuzz_step("\tpage[%u] = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, %u);", nr, order);
+	hoard[nr].page = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, order);
+	hoard[nr].order = order;
+}
+
+static void do_settle(void)
+{
+	if (in_interrupt_now())
+		return;
+	fuzz_step(op->a & 1 ? "\tkmem_cache_reap();" : "\tmm_quiesce();");
+	if (op->a & 1)
+		kmem_cache_reap();
+	else
+		mm_quiesce();
+}
+
+static void do_check(void)
+{
+	if (!in_interrupt_now())
+		world_check();
+}
+
+static QAPI void do_op(void)
+{
+	static void (*const todo[16])(void) = {
+		do_alloc,       do_free,    do_kmalloc, do_create, do_alloc_bulk, do_free_bulk,
+		do_krealloc,    do_shrink,  do_alloc,   do_free,   do_kmalloc,    do_hoard,
+		do_check_cache, do_destroy, do_settle,  do_check
+	};
+
+	todo[op->what % ARRAY_SIZE(todo)]();
+}
+
+static void write_prologue_down(void)
+{
+	fuzz_step("static QAPI void ctor(void *obj, struct kmem_cache *c, unsigned long flags)\n"
+		  "{\n\t(void)flags;\n\tmemset(obj, %#x, kmem_cache_size(c));\n}\n",
+		  CTOR_BYTE);
+	fuzz_step("static QAPI void dtor(void *obj, struct kmem_cache *c, unsigned long flags)\n"
+		  "{\n\t(void)obj;\n\t(void)c;\n\t(void)flags;\n}\n");
+	fuzz_step("KTEST(slab, operations_that_failed)\n{");
+	fuzz_step("\tstruct kmem_cache *c[%u];\n\tstruct page *page[%u];\n"
+		  "\tvoid *o[%u], *bulk[%u];\n",
+		  NR_CACHES, NR_HOARD, NR_SLOTS, NR_BULK);
+}
+
+static void run(const unsigned char *data, unsigned long size)
+{
+	static const struct machine_op last;
+	size_t nr;
+	const struct machine_op *ops = machine_ops(data, size, &nr);
+
+	write_prologue_down();
+	world_note();
+	for (size_t i = 0; i < nr; i++) {
+		op = &ops[i];
+		world_call(in_interrupt_now(), do_op);
+	}
+	op = &last;
+	for (unsigned int i = 0; i < NR_HOARD; i++)
+		if (hoard[i].page)
+			__free_pages(hoard[i].page, hoard[i].order);
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
+		if (slots[i].obj)
+			free_slot(&slots[i]);
+	for (unsigned int i = 0; i < NR_CACHES; i++)
+		if (caches[i].c)
+			destroy(&caches[i]);
+	FUZZ_CHECK(!nr_built, "%ld objects were constructed and not destroyed", nr_built);
+	world_compare();
+}
+
+const struct fuzz_target fuzz_target = { .name = "slab", MACHINE_TARGET, .run = run };

@@ -1,0 +1,33 @@
+/*
+ * Layer: tests
+ * world.h - what targets with a machine share: masks out of bytes, contexts, and the world before
+ * and after.
+ */
+#ifndef TESTS_FUZZ_WORLD_H
+#define TESTS_FUZZ_WORLD_H
+
+#include "machine.h"
+#include "model.h"
+#include <quarry/compiler.h>
+#include <quarry/gfp.h>
+
+/* Remember what is free; later: everything must be free again, in the same blocks. */
+void world_note(void);
+void world_compare(void);
+
+/* Every validator of mm/ must find nothing. */
+void world_check(void);
+
+/* A mask out of 16 bits: the low 4 choose a base, the others are a flag each. */
+gfp_t world_gfp(uint16_t bits);
+
+/* The same, as C; good until the fourth call after this one. */
+const char *world_gfp_text(gfp_t gfp);
+
+/* Call @fn as a thread does, or as an interrupt. */
+void world_call(bool in_interrupt, QAPI void (*fn)(void));
+
+/* What came of a request must be what was predicted. */
+void world_judge(enum model_answer answer, bool succeeded, const char *request);
+
+#endif
