@@ -24,7 +24,7 @@ fuzz-shared-src := tests/fuzz/fuzz.c
 fuzz-src-machine := $(addprefix tests/fuzz/,machine_env.c world.c model.c)
 # Models and oracles: what they reach says nothing.
 fuzz-model-src := $(addprefix tests/,$(addprefix fuzz/,boot_model.c numbers.c verdict.c) boot/blob.c \
-	boot/e820_oracle.c mm/white/va_model.c)
+	boot/e820_oracle.c mm/white/va_model.c kernel/terminal_model.c)
 fuzz-src-parse := tests/fuzz/parse_env.c $(fuzz-model-src)
 fuzz-host-src := tests/fuzz/host_fuzz.c tests/fuzz/host_mutate.c
 fuzz-host-src-parse := tests/fuzz/host_format.c

@@ -8,8 +8,8 @@
  *
  * Lists start with little room and grow into the arena.  Where to is memblock's business: it must
  * have been free RAM, outside the range that the operation is about.  An operation for which there
- * might be no room to grow would end in a panic that means so, and is left out; so is one that would
- * take the lists' own memory away.
+ * might be no room to grow would end in a panic that means so, and is left out; so is one that
+ * would take the lists' own memory away.
  *
  * STATE.  The arena; the model.
  *
