@@ -194,6 +194,19 @@ static QAPI void print_gfp(struct out *o, gfp_t gfp)
 	out_printf(o, "%s", text);
 }
 
+/* The boot module that says which steps of a walk to take: tools/reduce.py's.  It stays mapped. */
+static void read_steps(const struct bootinfo *bi, struct ktest_hooks *h)
+{
+	for (unsigned int i = 0; i < bi->nr_modules; i++) {
+		const struct boot_module *m = &bi->modules[i];
+
+		if (strcmp(m->name, "ktest-steps"))
+			continue;
+		h->only = early_ioremap(m->start, (size_t)m->size);
+		h->nr_only = h->only ? (unsigned long)m->size * 8 : 0;
+	}
+}
+
 QAPI void tests_init(const struct tests_setup *s)
 {
 	static struct ktest_hooks hooks = {
@@ -206,6 +219,7 @@ QAPI void tests_init(const struct tests_setup *s)
 	setup = *s;
 	hooks.seed = s->seed;
 	hooks.steps = s->steps;
+	read_steps(s->bi, &hooks);
 	ktest_register_hooks(&hooks);
 	modules_remember(s->bi);
 }

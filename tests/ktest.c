@@ -182,15 +182,48 @@ static uint64_t case_seed(const struct ktest_case *tc)
 	return seed;
 }
 
+static void start_numbers(struct ktest *t)
+{
+	if (t->rng_used)
+		return;
+	console_fresh_line();
+	out_printf(&out_console, "# %s.%s: seed=%llu\n", t->tc->suite, t->tc->name,
+		   (unsigned long long)t->seed);
+	t->base = case_seed(t->tc);
+	t->rng = t->base;
+	t->rng_used = true;
+}
+
+QAPI bool ktest_step(struct ktest *t, unsigned long nr)
+{
+	start_numbers(t);
+	t->rng = mix64(t->base ^ (nr + 1));
+	return !hooks->only || (nr < hooks->nr_only && hooks->only[nr / 8] >> nr % 8 & 1);
+}
+
+QAPI bool ktest_is_reduced(const struct ktest *t)
+{
+	(void)t;
+	return hooks->only;
+}
+
+void ktest_tell(struct ktest *t, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (!ktest_is_reduced(t))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	console_fresh_line();
+	out_printf(&out_console, "#C %s\n", text);
+}
+
 QAPI uint32_t ktest_random(struct ktest *t)
 {
-	if (!t->rng_used) {
-		console_fresh_line();
-		out_printf(&out_console, "# %s.%s: seed=%llu\n", t->tc->suite, t->tc->name,
-			   (unsigned long long)t->seed);
-		t->rng = case_seed(t->tc);
-		t->rng_used = true;
-	}
+	start_numbers(t);
 	t->rng += 0x9E3779B97F4A7C15ull; /* 2^64 / the golden ratio, odd: visits every value */
 	return (uint32_t)(mix64(t->rng) >> 32);
 }

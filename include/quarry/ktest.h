@@ -69,6 +69,7 @@ struct ktest {
 	unsigned int nr_failed; /* expectations that did not hold */
 	uint64_t seed;          /* of this run; shown when the test first asks for a number */
 	uint64_t rng;
+	uint64_t base; /* of all its numbers */
 	bool rng_used;
 
 	unsigned int nr_errnos;
@@ -92,6 +93,9 @@ struct ktest_hooks {
 	QAPI void (*print_gfp)(struct out *o, gfp_t gfp);
 	uint64_t seed;       /* of all random tests */
 	unsigned long steps; /* of random walks; 0: each test's own number */
+	/* A bit for each step that is to be taken, written down as C; NULL: all, in silence. */
+	const unsigned char *only;
+	unsigned long nr_only;
 };
 
 /**
@@ -136,6 +140,24 @@ QAPI uint32_t ktest_random_below(struct ktest *t, uint32_t limit);
  * ktest_steps - the length of a random walk: what the run was told, otherwise @default_steps.
  */
 QAPI unsigned long ktest_steps(const struct ktest *t, unsigned long default_steps);
+
+/**
+ * ktest_step - begin a step of a random walk.
+ * @nr: its number; each number once.
+ *
+ * The step's random numbers depend on the seed, the test and @nr alone: it does the same when others
+ * are left out, which is how tools/reduce.py finds those that a failure needs.
+ * Return:  false: this one is left out.
+ */
+QAPI bool ktest_step(struct ktest *t, unsigned long nr);
+
+/**
+ * ktest_tell - write a step down as a line of C, if that was asked for.
+ */
+void ktest_tell(struct ktest *t, const char *fmt, ...) __printf(2, 3);
+
+/* Are steps left out?  Then how much a walk achieved says nothing. */
+QAPI bool ktest_is_reduced(const struct ktest *t);
 
 /* For the macros below. */
 QAPI bool ktest_expect_streq(struct ktest *t, const char *want, const char *got,

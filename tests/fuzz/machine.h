@@ -8,20 +8,20 @@
 #include "fuzz.h"
 
 /*
- * The header of an input, for all of these targets: the machine that it boots.  All zeroes: 16 MiB
+ * The header of an input, for all of these targets: the machine that it boots.  All zeroes: 6 MiB
  * of RAM without holes, no option.
  */
 #define MACHINE_HOLES 4u
 
 struct machine_header {
-	uint8_t ram_mib;   /* beyond 16; its low 6 bits count */
+	uint8_t ram_mib;   /* beyond 6: its low 4 bits; 6, if bit 6 is set */
 	uint8_t ram_pages; /* beyond that */
-	uint8_t options;   /* a bit each: page_poison=1, ... */
+	uint8_t options;   /* bits of masks: machine_env.c */
 	uint8_t highmem;   /* MiB that are HIGHMEM; its low 6 bits count, 0: none */
 	uint8_t vmalloc;   /* MiB of addresses beyond 16: its low 4 bits; 0: all there are */
 	uint8_t nr_holes;  /* modulo MACHINE_HOLES + 1 */
 	struct {
-		uint16_t pfn; /* from 8 MiB on */
+		uint16_t pfn; /* from 4 MiB on */
 		uint8_t nr;   /* pages - 1 */
 		uint8_t type; /* low 2 bits: reserved, ACPI, NVS, bad */
 	} __packed hole[MACHINE_HOLES];

@@ -47,7 +47,7 @@ static const struct {
 
 static void make_map(const struct machine_header *h)
 {
-	unsigned int mib = h->ram_mib & (h->options & FILL_RAM ? 1 : 63);
+	unsigned int mib = h->ram_mib & (h->options & FILL_RAM ? 1 : h->ram_mib & 64 ? 63 : 15);
 	unsigned long ram = RAM_LEAST + mib * MiB + h->ram_pages * PAGE_SIZE;
 	int n = scnprintf(input.map, MAP_MAX, "0x0 0x%lx 1\n0x%lx 0x%lx 1\n", EBDA_PA, HIGH_PA,
 			  ram - HIGH_PA);

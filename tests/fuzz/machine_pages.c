@@ -17,7 +17,7 @@
 #include <quarry/bits.h>
 #include <quarry/mm.h>
 
-#define NR_SLOTS     48u
+#define NR_SLOTS     64u
 #define NR_BULK      24u
 #define IN_INTERRUPT 0x80u /* in op.b */
 #define REFS_MAX     4u
@@ -108,25 +108,40 @@ static void write_result_down(enum model_answer answer, unsigned int slot, bool 
 		fuzz_step("\tASSERT_%s(t, NULL, p[%u]);", answer == MUST_FAIL ? "EQ" : "NE", slot);
 }
 
-static void do_alloc(void)
+/* One block into @s: was it to be had? */
+static bool take_block(struct slot *s, gfp_t gfp, unsigned int order)
 {
-	struct slot *s = find_slot(1u << EMPTY);
-	unsigned int order = op->a % (MAX_ORDER + 1);
-	gfp_t gfp = op_gfp(0);
 	enum model_answer answer = model_pages(gfp, order);
 	struct page *page;
 
-	if (!s)
-		return;
 	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
 	page = alloc_pages(gfp, order);
 	write_result_down(answer, nr_of(s), page);
 	world_judge(answer, page, "alloc_pages()");
 	if (!page)
-		return;
+		return false;
 	FUZZ_CHECK(page_to_pfn(page) % (1ul << order) == 0, "a block is not aligned");
 	own(s, gfp & __GFP_COMP && order ? COMPOUND : BLOCK, page, 1ul << order, gfp);
 	s->order = order;
+	return true;
+}
+
+static void do_alloc(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+
+	if (s)
+		take_block(s, op_gfp(0), op->a % (MAX_ORDER + 1));
+}
+
+/* All that there is, the largest blocks first; what is left are the smallest, and the reserves. */
+static void do_exhaust(void)
+{
+	struct slot *s;
+
+	for (unsigned int order = MAX_ORDER; order-- > op->a % 4;)
+		while ((s = find_slot(1u << EMPTY)) && take_block(s, op_gfp(0), order))
+			;
 }
 
 static void do_alloc_address(void)
@@ -335,7 +350,7 @@ static QAPI void do_op(void)
 	static void (*const todo[])(void) = {
 		do_alloc,     do_free,          do_alloc,   do_split, do_alloc_exact, do_alloc_bulk,
 		do_reference, do_alloc_address, do_quiesce, do_free,  do_alloc,       do_check,
-		do_alloc,     do_min_free,      do_free,    do_alloc
+		do_exhaust,   do_min_free,      do_free,    do_alloc
 	};
 
 	todo[op->what % ARRAY_SIZE(todo)]();

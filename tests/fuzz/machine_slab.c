@@ -24,9 +24,9 @@
 #include <quarry/string.h>
 
 #define NR_CACHES    4u
-#define NR_SLOTS     192u
-#define NR_BULK      48u
-#define NR_HOARD     16u
+#define NR_SLOTS     400u
+#define NR_BULK      100u
+#define NR_HOARD     48u
 #define CTOR_BYTE    0xc7
 #define IN_INTERRUPT 0x80u /* in op.b */
 /* What a slab, with what manages it, can need at most beyond the object itself. */
@@ -425,19 +425,40 @@ static void do_krealloc(void)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-static void do_hoard(void)
+static bool hoard_take(unsigned int nr, unsigned int order)
 {
-	unsigned int nr = op->slot % NR_HOARD, order = op->a % MAX_ORDER;
-
-	if (hoard[nr].page) {
-		fuzz_step("\t__free_pages(page[%u], %u);", nr, hoard[nr].order);
-		__free_pages(hoard[nr].page, hoard[nr].order);
-		hoard[nr].page = NULL;
-		return;
-	}
 	fuzz_step("\tpage[%u] = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, %u);", nr, order);
 	hoard[nr].page = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, order);
 	hoard[nr].order = order;
+	return hoard[nr].page;
+}
+
+static void hoard_give(unsigned int nr)
+{
+	fuzz_step("\t__free_pages(page[%u], %u);", nr, hoard[nr].order);
+	__free_pages(hoard[nr].page, hoard[nr].order);
+	hoard[nr].page = NULL;
+}
+
+static void do_hoard(void)
+{
+	unsigned int nr = op->slot % NR_HOARD;
+
+	if (hoard[nr].page)
+		hoard_give(nr);
+	else
+		hoard_take(nr, op->a % MAX_ORDER);
+}
+
+/* All that there is, the largest blocks first, as far as there are places. */
+static void do_exhaust(void)
+{
+	unsigned int order = MAX_ORDER - 1;
+
+	for (unsigned int nr = 0; nr < NR_HOARD; nr++)
+		while (!hoard[nr].page && !hoard_take(nr, order))
+			if (order-- == op->a % 4)
+				return;
 }
 
 static void do_settle(void)
@@ -459,11 +480,10 @@ static void do_check(void)
 
 static QAPI void do_op(void)
 {
-	static void (*const todo[16])(void) = {
-		do_alloc,       do_free,    do_kmalloc, do_create, do_alloc_bulk, do_free_bulk,
-		do_krealloc,    do_shrink,  do_alloc,   do_free,   do_kmalloc,    do_hoard,
-		do_check_cache, do_destroy, do_settle,  do_check
-	};
+	static void (*const todo[])(void) = { do_alloc,       do_free,      do_kmalloc,  do_create,
+					      do_alloc_bulk,  do_free_bulk, do_krealloc, do_shrink,
+					      do_exhaust,     do_free,      do_kmalloc,  do_hoard,
+					      do_check_cache, do_destroy,   do_settle,   do_check };
 
 	todo[op->what % ARRAY_SIZE(todo)]();
 }

@@ -28,10 +28,11 @@
 #define NR_POOL      24u
 #define NR_MAP       12u /* pages that are mapped at once */
 #define NR_FIXED     4u
-#define NR_HOARD     16u
+#define NR_HOARD     48u
 #define NR_GONE      8u
-#define IN_INTERRUPT 0x80u        /* in op.b */
-#define SLACK_PAGES  128ul        /* for tables, descriptors, and what others keep */
+#define IN_INTERRUPT 0x80u /* in op.b */
+#define SLACK_PAGES  128ul /* for tables, descriptors, and what others keep */
+#define LOWMEM_PAGES 512ul
 #define DEVICE_PA    0x10000000ul /* 256 MiB: beyond all RAM, and on the bus */
 #define DEVICE_PAGES 64u
 
@@ -145,12 +146,13 @@ static enum model_answer predict(unsigned long nr, bool lowmem)
 		nr_managed += zones[z].nr_managed;
 		nr_sure += zones[z].nr_free > kept ? zones[z].nr_free - kept : 0;
 	}
-	if (!nr || nr > nr_managed || (nr + 1) * PAGE_SIZE > gap)
+	if (!nr || nr > nr_managed || nr * PAGE_SIZE > gap)
 		return MUST_FAIL;
-	return nr < nr_sure && zones[ZONE_NORMAL].nr_free + zones[ZONE_DMA].nr_free >
-				       4 * SLACK_PAGES ?
-		       MUST_SUCCEED :
-		       MAY_DO_EITHER;
+	/* Its tables and its descriptor are of lowmem; at the end of the range it needs no guard. */
+	if (nr >= nr_sure || (nr + 1) * PAGE_SIZE > gap ||
+	    zones[ZONE_NORMAL].nr_free + zones[ZONE_DMA].nr_free < LOWMEM_PAGES)
+		return MAY_DO_EITHER;
+	return MUST_SUCCEED;
 }
 
 static void own_pages(struct area *a, gfp_t gfp)
@@ -497,22 +499,43 @@ static void do_flush(void)
 			must_fault(gone[i]);
 }
 
-static void do_hoard(void)
+static bool hoard_take(unsigned int nr, unsigned int order)
 {
-	unsigned int nr = op->slot % NR_HOARD, order = op->a % MAX_ORDER;
-
-	if (hoard[nr].page) {
-		model_give(page_to_pfn(hoard[nr].page), 1ul << hoard[nr].order);
-		fuzz_step("\t__free_pages(hoard[%u], %u);", nr, hoard[nr].order);
-		__free_pages(hoard[nr].page, hoard[nr].order);
-		hoard[nr].page = NULL;
-		return;
-	}
 	fuzz_step("\thoard[%u] = alloc_pages(__GFP_HIGHMEM | __GFP_NOWARN, %u);", nr, order);
 	hoard[nr].page = alloc_pages(__GFP_HIGHMEM | __GFP_NOWARN, order);
 	hoard[nr].order = order;
 	if (hoard[nr].page)
 		model_take(page_to_pfn(hoard[nr].page), 1ul << order);
+	return hoard[nr].page;
+}
+
+static void hoard_give(unsigned int nr)
+{
+	fuzz_step("\t__free_pages(hoard[%u], %u);", nr, hoard[nr].order);
+	model_give(page_to_pfn(hoard[nr].page), 1ul << hoard[nr].order);
+	__free_pages(hoard[nr].page, hoard[nr].order);
+	hoard[nr].page = NULL;
+}
+
+static void do_hoard(void)
+{
+	unsigned int nr = op->slot % NR_HOARD;
+
+	if (hoard[nr].page)
+		hoard_give(nr);
+	else
+		hoard_take(nr, op->a % MAX_ORDER);
+}
+
+/* All that there is, the largest blocks first, as far as there are places. */
+static void do_exhaust(void)
+{
+	unsigned int order = MAX_ORDER - 1;
+
+	for (unsigned int nr = 0; nr < NR_HOARD; nr++)
+		while (!hoard[nr].page && !hoard_take(nr, order))
+			if (order-- == op->a % 4)
+				return;
 }
 
 static void do_check(void)
@@ -529,10 +552,10 @@ static void do_check(void)
 
 static QAPI void do_op(void)
 {
-	static void (*const todo[16])(void) = { do_page, do_vmalloc, do_vmap,    do_free,
-						do_kmap, do_fixmap,  do_ioremap, do_kmap_local,
-						do_page, do_vmalloc, do_free,    do_flush,
-						do_copy, do_hoard,   do_check,   do_free };
+	static void (*const todo[])(
+		void) = { do_page,    do_vmalloc,    do_vmap,  do_free,    do_kmap,   do_fixmap,
+			  do_ioremap, do_kmap_local, do_page,  do_vmalloc, do_free,   do_flush,
+			  do_copy,    do_hoard,      do_check, do_free,    do_exhaust };
 
 	todo[op->what % ARRAY_SIZE(todo)]();
 }

@@ -50,16 +50,29 @@ static void expect_contents(struct ktest *t, const struct slot *s)
 		EXPECT_EQ(t, mark_of(s, i), *word_of(s, i));
 }
 
-static char *map_one_page(struct slot *s)
+static unsigned int nr_of(const struct slot *s)
+{
+	return (unsigned int)(s - slots);
+}
+
+static char *map_one_page(struct ktest *t, struct slot *s)
 {
 	struct page *pages[PAGES_MAX];
 	char *va;
 
+	ktest_tell(t, "page[%u] = alloc_page(GFP_KERNEL | __GFP_HIGHMEM | __GFP_NOWARN);",
+		   nr_of(s));
 	s->page = alloc_page(GFP_KERNEL | __GFP_HIGHMEM | __GFP_NOWARN);
 	if (!s->page)
 		return NULL;
 	for (unsigned int i = 0; i < s->nr; i++)
 		pages[i] = s->page;
+	ktest_tell(t, "for (unsigned int i = 0; i < %u; i++)\n#C \tpages[i] = page[%u];", s->nr,
+		   nr_of(s));
+	ktest_tell(t,
+		   s->kind == VMAP ? "va[%u] = vmap(pages, %u, VM_MAP, PROT_KERNEL);" :
+				     "va[%u] = vm_map_ram(pages, %u, -1, PROT_KERNEL);",
+		   nr_of(s), s->nr);
 	va = s->kind == VMAP ? vmap(pages, s->nr, VM_MAP, PROT_KERNEL) :
 			       vm_map_ram(pages, s->nr, -1, PROT_KERNEL);
 	if (!va)
@@ -69,16 +82,23 @@ static char *map_one_page(struct slot *s)
 
 static void fill_slot(struct ktest *t, struct slot *s)
 {
+	size_t size;
+
 	s->kind = (enum kind)(1 + ktest_random_below(t, NR_KINDS - 1));
 	s->nr = 1 + ktest_random_below(t, PAGES_MAX);
 	s->mark = ktest_random(t);
-	if (s->kind == VMALLOC)
-		s->va = __vmalloc(s->nr * PAGE_SIZE - ktest_random_below(t, PAGE_SIZE),
-				  GFP_KERNEL | __GFP_HIGHMEM | __GFP_NOWARN, PROT_KERNEL);
-	else if (s->kind == DEVICE_AREA)
-		s->va = ioremap(DEVICE, s->nr * PAGE_SIZE);
-	else
-		s->va = map_one_page(s);
+	size = s->nr * PAGE_SIZE;
+	if (s->kind == VMALLOC) {
+		size -= ktest_random_below(t, PAGE_SIZE);
+		ktest_tell(t, "va[%u] = __vmalloc(%zu, GFP_HIGHUSER, PROT_KERNEL);", nr_of(s),
+			   size);
+		s->va = __vmalloc(size, GFP_KERNEL | __GFP_HIGHMEM | __GFP_NOWARN, PROT_KERNEL);
+	} else if (s->kind == DEVICE_AREA) {
+		ktest_tell(t, "va[%u] = ioremap(%#llx, %zu);", nr_of(s), DEVICE, size);
+		s->va = ioremap(DEVICE, size);
+	} else {
+		s->va = map_one_page(t, s);
+	}
 	if (!s->va) {
 		s->kind = EMPTY;
 		return;
@@ -93,9 +113,11 @@ static void free_area(struct ktest *t, struct slot *s)
 	unsigned long flags;
 
 	if (ktest_random_below(t, 4)) {
+		ktest_tell(t, "vfree(va[%u]);", nr_of(s));
 		vfree(s->va);
 		return;
 	}
+	ktest_tell(t, "flags = irq_save();\n#C vfree(va[%u]);\n#C irq_restore(flags);", nr_of(s));
 	flags = irq_save();
 	vfree(s->va);
 	irq_restore(flags);
@@ -107,31 +129,45 @@ static void empty_slot(struct ktest *t, struct slot *s)
 	if (s->kind == VMALLOC) {
 		free_area(t, s);
 	} else if (s->kind == DEVICE_AREA) {
+		ktest_tell(t, "iounmap(va[%u]);", nr_of(s));
 		iounmap(s->va);
 	} else {
+		ktest_tell(t, s->kind == VMAP ? "vunmap(va[%u]);" : "vm_unmap_ram(va[%u], %u);",
+			   nr_of(s), s->nr);
 		if (s->kind == VMAP)
 			vunmap(s->va);
 		else
 			vm_unmap_ram(s->va, s->nr);
 		EXPECT_EQ(t, 1, page_count(s->page));
+		ktest_tell(t, "vm_unmap_aliases();\n#C __free_page(page[%u]);", nr_of(s));
 		vm_unmap_aliases();
 		__free_page(s->page);
 	}
 	s->kind = EMPTY;
 }
 
+/* Has it filled a slot? */
+static bool step(struct ktest *t)
+{
+	struct slot *s = &slots[ktest_random_below(t, NR_SLOTS)];
+
+	if (s->kind == EMPTY)
+		fill_slot(t, s);
+	else
+		empty_slot(t, s);
+	return s->kind != EMPTY;
+}
+
 KTEST(vmalloc_walk, random_areas_keep_every_invariant)
 {
 	unsigned long steps = ktest_steps(t, DEFAULT_STEPS) / STEP_COST, nr_filled = 0;
 
+	ktest_tell(t, "void *va[%u];\n#C struct page *page[%u], *pages[%u];", NR_SLOTS, NR_SLOTS,
+		   PAGES_MAX);
+	ktest_tell(t, "unsigned long flags;");
 	for (unsigned long i = 0; i < steps; i++) {
-		struct slot *s = &slots[ktest_random_below(t, NR_SLOTS)];
-
-		if (s->kind == EMPTY)
-			fill_slot(t, s);
-		else
-			empty_slot(t, s);
-		nr_filled += s->kind != EMPTY;
+		if (ktest_step(t, i))
+			nr_filled += step(t);
 		if (i % (steps / CHECKS + 1) == 0)
 			EXPECT_EQ(t, 0, vmalloc_check());
 		if (t->nr_failed)
@@ -145,5 +181,6 @@ KTEST(vmalloc_walk, random_areas_keep_every_invariant)
 	vm_unmap_aliases();
 	EXPECT_EQ(t, 0, vmalloc_check());
 	/* A walk that got nothing would prove nothing. */
-	EXPECT_TRUE(t, nr_filled > min(steps, DEFAULT_STEPS / STEP_COST) / 8);
+	EXPECT_TRUE(t,
+		    ktest_is_reduced(t) || nr_filled > min(steps, DEFAULT_STEPS / STEP_COST) / 8);
 }
