@@ -34,6 +34,9 @@ enum length { LEN_CHAR, LEN_SHORT, LEN_INT, LEN_LONG, LEN_LONG_LONG, LEN_SIZE, L
 
 #define NO_PRECISION (-1)
 
+/* Widths and precisions end here: they can be negated, and hundreds of them add up to an int. */
+#define COUNT_MAX 0x100000
+
 struct spec {
 	bool left, plus, space, alt, zero;
 	bool upper;
@@ -246,15 +249,15 @@ static bool parse_flag(struct spec *spec, char c)
 	}
 }
 
-/* A decimal number, or the next argument for '*'. */
+/* A decimal number, or the next argument for '*'; at most COUNT_MAX, whatever the sign. */
 static const char *parse_count(const char *fmt, struct args *args, int *count)
 {
 	if (*fmt == '*') {
-		*count = va_arg(args->ap, int);
+		*count = clamp(va_arg(args->ap, int), -COUNT_MAX, COUNT_MAX);
 		return fmt + 1;
 	}
 	for (*count = 0; *fmt >= '0' && *fmt <= '9'; fmt++)
-		*count = *count * 10 + (*fmt - '0');
+		*count = min(*count * 10 + (*fmt - '0'), COUNT_MAX);
 	return fmt;
 }
 

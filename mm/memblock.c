@@ -16,7 +16,8 @@
  *   M1  regions are not empty, sorted, and disjoint;
  *   M2  two neighbours that touch have different names (memory has none, so it never touches);
  *   M3  nr <= cap, and after every operation at least SLACK entries are free, so that growing an
- *       array can record its own reservation.
+ *       array can record its own reservation;
+ *   M4  an array never moves into the range that the operation is about, whatever that is.
  *
  * LOCKING.  None: one CPU, boot.  Readers come later, when the lists change no more, but for
  * memblock_free() by mm_release().
@@ -26,6 +27,7 @@
  * NOT HERE.  What is reserved: init.c.  The hand-over: memmap.c.
  */
 #include <quarry/align.h>
+#include <quarry/bootinfo.h>
 #include <quarry/bug.h>
 #include <quarry/memblock.h>
 #include <quarry/mm.h>
@@ -35,15 +37,21 @@
 #include "debug/fault_inject.h"
 #include "internal.h"
 
-#define STATIC_REGIONS 128u
-#define SLACK          4u
+#define STATIC_MEMORY   128u
+#define STATIC_RESERVED 256u
+#define SLACK           4u
 
-static struct memblock_region static_memory[STATIC_REGIONS];
-static struct memblock_region static_reserved[STATIC_REGIONS];
+/* Reservations come before there is RAM to grow into: the image's, and all that a loader left. */
+#define IMAGE_PARTS_MAX 32u
+static_assert(STATIC_RESERVED > BOOT_KEEP_MAX + BOOT_MODULES_MAX + IMAGE_PARTS_MAX + SLACK,
+	      "a boot loader can leave more than can be recorded");
+
+static struct memblock_region static_memory[STATIC_MEMORY];
+static struct memblock_region static_reserved[STATIC_RESERVED];
 
 struct memblock memblock = {
-	.memory = { static_memory, 0, STATIC_REGIONS },
-	.reserved = { static_reserved, 0, STATIC_REGIONS },
+	.memory = { static_memory, 0, STATIC_MEMORY },
+	.reserved = { static_reserved, 0, STATIC_RESERVED },
 };
 
 static bool same_name(const char *a, const char *b)
@@ -51,22 +59,34 @@ static bool same_name(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-static bool ensure_slack(struct memblock *mb, struct memblock_type *type);
+/* What an operation is about, while it is not recorded yet: no place for a list. */
+struct pending {
+	phys_addr_t start, end;
+};
+
+static bool ensure_slack(struct memblock *mb, struct memblock_type *type, struct pending p);
+
+static phys_addr_t find_beside(const struct memblock *mb, size_t size, struct pending p)
+{
+	phys_addr_t pa = memblock_find_in(mb, size, PAGE_SIZE, p.end, MEMBLOCK_ANYWHERE);
+
+	return pa ? pa : memblock_find_in(mb, size, PAGE_SIZE, 0, p.start);
+}
 
 /*
  * Move the list to an array of twice the size, taken from @mb's own memory.  Between finding a
  * range and recording its reservation no other range may be looked for, or it would be the same
  * one: so the list of reservations gets its room first.
  */
-static void grow(struct memblock *mb, struct memblock_type *type)
+static void grow(struct memblock *mb, struct memblock_type *type, struct pending p)
 {
 	size_t old_size = type->cap * sizeof(*type->region);
 	struct memblock_region *old = type->region;
 	phys_addr_t pa;
 
 	if (type != &mb->reserved)
-		ensure_slack(mb, &mb->reserved);
-	pa = memblock_find_in(mb, 2 * old_size, PAGE_SIZE, 0, MEMBLOCK_ANYWHERE);
+		ensure_slack(mb, &mb->reserved, p);
+	pa = find_beside(mb, 2 * old_size, p);
 	if (!pa || mb->closed)
 		panic("memblock: no room for more than %u regions", type->cap);
 	type->region = pa_to_va(pa);
@@ -76,11 +96,11 @@ static void grow(struct memblock *mb, struct memblock_type *type)
 }
 
 /* Keep M3; true when the lists may have changed. */
-static bool ensure_slack(struct memblock *mb, struct memblock_type *type)
+static bool ensure_slack(struct memblock *mb, struct memblock_type *type, struct pending p)
 {
 	if (type->cap - type->nr > SLACK || mb->closed)
 		return false;
-	grow(mb, type);
+	grow(mb, type, p);
 	return true;
 }
 
@@ -131,6 +151,8 @@ static unsigned int first_above(const struct memblock_type *type, phys_addr_t pa
 QAPI void memblock_range_add(struct memblock *mb, struct memblock_type *type, phys_addr_t start,
 			     phys_addr_t end, const char *name)
 {
+	const struct pending whole = { start, end };
+
 	while (start < end) {
 		unsigned int i = first_above(type, start);
 		phys_addr_t gap_end = end;
@@ -139,7 +161,7 @@ QAPI void memblock_range_add(struct memblock *mb, struct memblock_type *type, ph
 			start = type->region[i].end;
 			continue;
 		}
-		if (ensure_slack(mb, type))
+		if (ensure_slack(mb, type, whole))
 			continue;
 		if (i < type->nr)
 			gap_end = min(end, type->region[i].start);
@@ -156,7 +178,7 @@ QAPI void memblock_range_remove(struct memblock *mb, struct memblock_type *type,
 
 	if (start >= end)
 		return;
-	ensure_slack(mb, type);
+	ensure_slack(mb, type, (struct pending){ start, end });
 	i = first_above(type, start);
 	while (i < type->nr && type->region[i].start < end) {
 		struct memblock_region *r = &type->region[i];
@@ -287,7 +309,8 @@ QAPI void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align, const char *n
 		      size, name);
 	if (fault_memblock((size_t)size))
 		return NULL;
-	ensure_slack(&memblock, &memblock.reserved); /* before the range is chosen: see grow() */
+	/* Before the range is chosen: see grow(). */
+	ensure_slack(&memblock, &memblock.reserved, (struct pending){ 0, 0 });
 	pa = memblock_find(size, align, 0, MEMBLOCK_ANYWHERE);
 	if (!pa)
 		return NULL;
@@ -308,7 +331,7 @@ QAPI void *memblock_alloc(phys_addr_t size, phys_addr_t align, const char *name)
 
 static pfn_t pfn_up(phys_addr_t pa)
 {
-	return (pfn_t)((pa + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	return (pfn_t)(pa >> PAGE_SHIFT) + !IS_ALIGNED(pa, PAGE_SIZE);
 }
 
 static pfn_t pfn_down(phys_addr_t pa)
@@ -327,12 +350,12 @@ static pfn_t free_run_end(pfn_t pfn, pfn_t end)
 	return max(pfn, end);
 }
 
-/* First page behind the reservation that covers part of @pfn. */
-static pfn_t reservation_end(pfn_t pfn)
+/* First page behind the reservation that covers part of @pfn, or behind @end, where RAM ends. */
+static pfn_t reservation_end(pfn_t pfn, phys_addr_t end)
 {
 	unsigned int i = first_above(&memblock.reserved, (phys_addr_t)pfn << PAGE_SHIFT);
 
-	return pfn_up(memblock.reserved.region[i].end);
+	return pfn_up(min(memblock.reserved.region[i].end, end));
 }
 
 QAPI bool memblock_next_free(pfn_t pfn, pfn_t *start, pfn_t *end)
@@ -348,7 +371,7 @@ QAPI bool memblock_next_free(pfn_t pfn, pfn_t *start, pfn_t *end)
 			*end = free_run_end(*start, last);
 			if (*end > *start)
 				return true;
-			*start = reservation_end(*start);
+			*start = reservation_end(*start, r->end);
 		}
 	}
 	return false;
@@ -360,8 +383,9 @@ QAPI unsigned long memblock_nr_pages(void)
 
 	for (unsigned int i = 0; i < memblock.memory.nr; i++) {
 		const struct memblock_region *r = &memblock.memory.region[i];
+		pfn_t start = pfn_up(r->start), end = pfn_down(r->end);
 
-		nr += pfn_down(r->end) - pfn_up(r->start);
+		nr += end > start ? end - start : 0; /* one within a page has none */
 	}
 	return nr;
 }

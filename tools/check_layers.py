@@ -5,8 +5,8 @@ A public header names its layer in its first comment ("Layer: mm"); every other 
 of its folder.  <quarry/asm/*> is a port's public face: it stands with the contract, whichever port
 it comes from.  MAY_INCLUDE is the whole rule; on top of it
 
-  - mm/'s private headers are seen by mm/ and tests/mm/white/ only, a port's by that port, kernel/
-    and tests/;
+  - mm/'s private headers are seen by mm/, tests/mm/white/ and tests/fuzz/ only, a port's by that
+    port, kernel/ and tests/;
   - beyond <quarry/...> there are the compiler's freestanding headers; libc is for the host world
     (host_*.c in arch/hosted/ and tests/bench/, which in turn sees nothing of ours but host_ops.h)
     and for tests that run on the host;
@@ -140,8 +140,8 @@ class Tree:
         if of not in MAY_INCLUDE[layer]:
             self.complain(path, nr, f"{layer} may not include {target}, which is {of}")
         elif target.startswith("mm/") and layer != "mm" and \
-                not path.startswith("tests/mm/white/"):
-            self.complain(path, nr, f"{target} is private to mm/ and tests/mm/white/")
+                not path.startswith(("tests/mm/white/", "tests/fuzz/")):
+            self.complain(path, nr, f"{target} is private to mm/, tests/mm/white/ and tests/fuzz/")
         elif target.startswith("arch/") and not ASM_FACE.match(target) and layer == "port" and \
                 path.split("/")[1] != target.split("/")[1]:
             self.complain(path, nr, f"{target} is another port's private header")

@@ -21,9 +21,13 @@ fuzz-programs :=
 fuzz-kernel-src := $(hosted-library) $(filter-out $(hosted-library) arch/x86/% tests/%,$(kernel-src)) \
 	$(hosted-src) tests/ktest.c tests/bench/process/no_rows.c
 fuzz-shared-src := tests/fuzz/fuzz.c
-fuzz-src-parse := tests/fuzz/parse_env.c
 fuzz-src-machine := $(addprefix tests/fuzz/,machine_env.c world.c model.c)
+# Models and oracles: what they reach says nothing.
+fuzz-model-src := $(addprefix tests/,$(addprefix fuzz/,boot_model.c numbers.c verdict.c) boot/blob.c \
+	boot/e820_oracle.c mm/white/va_model.c kernel/terminal_model.c)
+fuzz-src-parse := tests/fuzz/parse_env.c $(fuzz-model-src)
 fuzz-host-src := tests/fuzz/host_fuzz.c tests/fuzz/host_mutate.c
+fuzz-host-src-parse := tests/fuzz/host_format.c
 fuzz-host-src-machine := $(filter-out %/host_main.c,$(hosted-host-src)) tests/fuzz/host_memory.c
 
 fuzz-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -31,8 +35,9 @@ fuzz-common := -m64 -std=gnu11 -O1 -gline-tables-only -fno-omit-frame-pointer -f
 	-fno-pie -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 # What is compared is worth recording where the fuzzer itself runs the code, and nowhere else.
 fuzz-counters := -fsanitize-coverage=inline-8bit-counters,pc-table
-$(fuzz-out)/boot/% $(fuzz-out)/tests/fuzz/% $(fuzz-out)/arch/x86/e820.o $(fuzz-out)/lib/cmdline.o: \
+$(fuzz-out)/boot/% $(fuzz-out)/tests/fuzz/% $(fuzz-out)/arch/x86/e820.o $(fuzz-out)/lib/cmdline.o $(fuzz-out)/lib/vsnprintf.o: \
 	fuzz-counters += -fsanitize=fuzzer-no-link
+$(call fuzz-obj,$(fuzz-model-src)): private fuzz-counters :=
 fuzz-cflags = $(fuzz-common) $(fuzz-sanitize) $(fuzz-counters) $(HOST_WARNINGS) $(CONFIG_FLAGS) \
 	-ffreestanding -fno-stack-protector -Iinclude -Iarch/hosted/include \
 	$(foreach n,$(host-renamed),-D$(n)=q_$(n))
@@ -47,7 +52,7 @@ $(fuzz-out)/%.o: %.c tools/fuzz.mk
 	$(Q)clang $(fuzz-cflags) -c $< -o $@
 
 # libc's half is not what is looked at: no counters, no checks.
-$(call fuzz-obj,$(fuzz-host-src) $(fuzz-host-src-machine)): $(fuzz-out)/%.o: %.c tools/fuzz.mk
+$(call fuzz-obj,$(fuzz-host-src) $(fuzz-host-src-parse) $(fuzz-host-src-machine)): $(fuzz-out)/%.o: %.c tools/fuzz.mk
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  FUZZCC  $@")
 	$(Q)clang $(fuzz-common) $(HOST_WARNINGS) -O2 -D_FILE_OFFSET_BITS=64 -c $< -o $@
@@ -79,7 +84,7 @@ $(foreach t,$(fuzz-machine),$(eval $(call fuzz-program,$(t),machine,\
 	-Wl$(comma)--whole-archive $(fuzz-out)/libkernel.a -Wl$(comma)--no-whole-archive)))
 
 -include $(patsubst %.c,$(fuzz-out)/%.d,$(fuzz-kernel-src) $(fuzz-shared-src) $(fuzz-host-src) \
-	$(fuzz-host-src-machine) $(fuzz-src-parse) $(fuzz-src-machine))
+	$(fuzz-host-src-parse) $(fuzz-host-src-machine) $(fuzz-src-parse) $(fuzz-src-machine))
 
 .PHONY: print-fuzz-programs
 print-fuzz-programs:

@@ -2,9 +2,10 @@
 """fuzz.py - run fuzzing programs, and say what came of it.
 
 Each program starts from its checked-in corpus, tests/fuzz/corpus/NAME, and from what earlier runs
-found, BUILD/fuzz/corpus/NAME.  As many run at once as there are CPUs.  Printed are a line for each
-and, for a failure, its name, the file that repeats it, and the steps it was reduced to, as C.  The
-exit status is 0 only if every program ran and none failed.
+found, BUILD/fuzz/corpus/NAME; where there is a tests/fuzz/words/NAME.dict, it has words that no
+program would find.  As many run at once as there are CPUs.  Printed are a line for each and, for a
+failure, its name, the file that repeats it, and the steps it was reduced to, as C.  The exit status
+is 0 only if every program ran and none failed.
 
 usage: fuzz.py [--time SECONDS] [--target "GLOB ..."] [--seed N] [--merge] PROGRAM...
 
@@ -97,8 +98,10 @@ def fuzz(program, seconds, seed, fresh=None):
     for folder in (fresh, crashes, CORPUS / name):
         folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    words = ROOT / "tests/fuzz/words" / f"{name}.dict"
     status, log = run_text(
-        [program, f"-max_total_time={seconds}", f"-seed={seed}", f"-timeout={INPUT_TIMEOUT}",
+        [program, *([f"-dict={words}"] if words.exists() else []),
+         f"-max_total_time={seconds}", f"-seed={seed}", f"-timeout={INPUT_TIMEOUT}",
          f"-artifact_prefix={crashes}/{name}-", "-print_final_stats=1", "-rss_limit_mb=0",
          "-reload=0", str(fresh), str(CORPUS / name)], seconds + GRACE)
     outcome = Outcome(name, log=log, seconds=time.monotonic() - started,

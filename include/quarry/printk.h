@@ -85,7 +85,8 @@ QAPI void printk_log_show(struct out *o);
 /*
  * Formatting.  Conversions: d i u x X o c s p %, flags - + space # 0, width and precision (also
  * *), lengths hh h l ll z t j.  %p is 0x and all digits of a pointer; a NULL string is (null).  A
- * conversion that does not exist is copied as it stands.
+ * conversion that does not exist is copied as it stands.  No field is wider than 2^20, whatever
+ * width or precision say.
  */
 
 /**

@@ -1,9 +1,9 @@
 /*
  * line_editor_test.c - the monitor's line editor against a model of a terminal.
  *
- * THEORY.  The editor's output goes to a model of a terminal that knows what the editor relies on:
- * text, \b, \n, ESC [ H and ESC [ 2 J.  Whatever bytes were fed, the model's row must read as
- * prompt and line, with the cursor where the editor believes it to be.
+ * THEORY.  The editor's output goes to a model of a terminal (terminal_model.c).  Whatever bytes
+ * were fed, the model's row must read as prompt and line, with the cursor where the editor believes
+ * it to be.
  *
  * CONTEXT.  Any.
  */
@@ -14,6 +14,8 @@
 #include <quarry/printk.h>
 #include <quarry/string.h>
 
+#include "terminal_model.h"
+
 #define UP     "\x1b[A"
 #define DOWN   "\x1b[B"
 #define RIGHT  "\x1b[C"
@@ -23,88 +25,6 @@
 #define DELETE "\x1b[3~"
 
 #define PROMPT "> "
-
-/* ---- a terminal ------------------------------------------------------------------------- */
-
-#define SCREEN_WIDTH 512u /* wider than any line: no wrapping */
-
-struct screen {
-	struct out out;
-	char row[SCREEN_WIDTH]; /* the cursor's row; blanks beyond the text */
-	unsigned int column;
-	char last_row[SCREEN_WIDTH]; /* the one before it, NUL-terminated */
-	unsigned int nr_rows;        /* newlines so far */
-	unsigned int nr_bells;
-	bool in_sequence;
-	bool broken; /* something that no terminal would show well */
-};
-
-static void screen_clear(struct screen *s)
-{
-	memset(s->row, ' ', sizeof(s->row));
-	s->column = 0;
-}
-
-static unsigned int row_length(const char *row)
-{
-	unsigned int len = SCREEN_WIDTH;
-
-	while (len && row[len - 1] == ' ')
-		len--;
-	return len;
-}
-
-static void screen_newline(struct screen *s)
-{
-	unsigned int len = min(row_length(s->row), SCREEN_WIDTH - 1);
-
-	memcpy(s->last_row, s->row, len);
-	s->last_row[len] = '\0';
-	s->nr_rows++;
-	screen_clear(s);
-}
-
-/* ESC and '[' stay in the sequence; the final byte ends it. */
-static void screen_sequence(struct screen *s, char c)
-{
-	if (c == '[' || (c >= '0' && c <= '9'))
-		return;
-	s->in_sequence = false;
-	if (c == 'H')
-		s->column = 0;
-	else if (c == 'J')
-		screen_clear(s);
-	else
-		s->broken = true;
-}
-
-static void screen_byte(struct screen *s, char c)
-{
-	if (s->in_sequence) {
-		screen_sequence(s, c);
-	} else if (c == '\x1b') {
-		s->in_sequence = true;
-	} else if (c == '\n') {
-		screen_newline(s);
-	} else if (c == '\b') {
-		s->broken |= !s->column;
-		s->column -= !!s->column;
-	} else if (c == '\a') {
-		s->nr_bells++;
-	} else if (c < ' ' || c > '~' || s->column == SCREEN_WIDTH) {
-		s->broken = true;
-	} else {
-		s->row[s->column++] = c;
-	}
-}
-
-static QAPI void screen_write(struct out *o, const char *text, size_t len)
-{
-	struct screen *s = container_of(o, struct screen, out);
-
-	while (len--)
-		screen_byte(s, *text++);
-}
 
 /* ---- the editor ------------------------------------------------------------------------- */
 
@@ -122,9 +42,7 @@ static QAPI const char *test_word(unsigned int n)
 
 static void start(void)
 {
-	memset(&screen, 0, sizeof(screen));
-	screen.out.write = screen_write;
-	screen_clear(&screen);
+	screen_init(&screen);
 	line_editor_init(&editor, &screen.out, PROMPT, test_word);
 	line_editor_start(&editor);
 	nr_lines = 0;

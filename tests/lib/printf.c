@@ -209,3 +209,13 @@ KTEST(printf, a_sink_gets_text_of_any_length_in_pieces)
 	EXPECT_EQ(t, 100003, c.total);
 	EXPECT_GE(t, 4, c.nr_pieces);
 }
+
+KTEST(printf, a_width_or_precision_beyond_the_largest_is_the_largest)
+{
+	char c;
+
+	EXPECT_EQ(t, 1 << 20, format_unchecked(&c, 1, "%99999999999d", 1));
+	EXPECT_EQ(t, 1 << 20, format_unchecked(&c, 1, "%*d", INT32_MIN, 1));
+	EXPECT_EQ(t, 1 << 20, format_unchecked(&c, 1, "%.*d", INT32_MAX, 1));
+	EXPECT_EQ(t, 1, format_unchecked(&c, 1, "%.*d", INT32_MIN, 1));
+}

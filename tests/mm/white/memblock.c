@@ -9,6 +9,7 @@
 #include "../../../mm/internal.h"
 
 #include <quarry/align.h>
+#include <quarry/bootinfo.h>
 #include <quarry/gfp.h>
 #include <quarry/ktest.h>
 #include <quarry/memblock.h>
@@ -242,6 +243,50 @@ KTEST(memblock, a_full_list_moves_to_an_array_of_twice_the_size)
 	free_pages(va, 3);
 }
 
+/* Reservations that touch nothing, until another one would make the list grow. */
+static void fill_reserved(struct ktest *t)
+{
+	for (phys_addr_t i = 1; mb.reserved.cap - mb.reserved.nr > 4; i++)
+		reserve(t, 2 * GiB + i * 2 * PAGE, 2 * GiB + (i * 2 + 1) * PAGE, "far away");
+	EXPECT_EQ(t, NR_REGIONS, mb.reserved.cap);
+}
+
+KTEST(memblock, a_list_never_grows_into_the_range_that_is_being_reserved)
+{
+	unsigned long va = __get_free_pages(GFP_KERNEL, 2);
+	phys_addr_t pa = va_to_pa((void *)va);
+
+	ASSERT_NE(t, 0, va);
+	for (unsigned int last = 0; last < 2; last++) {
+		setup();
+		mb.bottom_up = !last;
+		add(t, pa, pa + 4 * PAGE);
+		fill_reserved(t);
+		/* All but the last page, or all but the first: the best places, but for this. */
+		reserve(t, pa + last * PAGE, pa + (3 + last) * PAGE, "a module");
+		EXPECT_EQ(t, 2 * NR_REGIONS, mb.reserved.cap);
+		EXPECT_EQ(t, va + (last ? 0 : 3 * PAGE_SIZE), mb.reserved.region);
+	}
+	free_pages(va, 2);
+}
+
+KTEST(memblock, a_list_never_grows_into_the_ram_that_is_being_removed)
+{
+	unsigned long va = __get_free_pages(GFP_KERNEL, 2);
+	phys_addr_t pa = va_to_pa((void *)va);
+
+	ASSERT_NE(t, 0, va);
+	setup();
+	add(t, pa, pa + 4 * PAGE);
+	for (phys_addr_t i = 1; mb.memory.cap - mb.memory.nr > 4; i++)
+		add(t, 2 * GiB + i * 2 * PAGE, 2 * GiB + (i * 2 + 1) * PAGE);
+	mb.limit = pa + 4 * PAGE;
+	memblock_range_remove(&mb, &mb.memory, pa + PAGE, pa + 4 * PAGE);
+	EXPECT_EQ(t, 0, memblock_check(&mb));
+	EXPECT_EQ(t, va, mb.memory.region);
+	free_pages(va, 2);
+}
+
 KTEST(memblock, the_validator_finds_disorder_overlap_and_unmerged_neighbours)
 {
 	setup();
@@ -415,6 +460,31 @@ KTEST(memblock, only_whole_pages_count)
 	memblock_reserve(0x102fff, 2, "two bytes in two pages");
 	EXPECT_EQ(t, 2, memblock_nr_reserved_pages());
 	swap_out();
+}
+
+KTEST(memblock, ram_within_one_page_is_no_page)
+{
+	swap_in(0x100400, 0x400);
+	EXPECT_EQ(t, 0, memblock_nr_pages());
+	memblock_add(0x200000, 0x3000);
+	EXPECT_EQ(t, 3, memblock_nr_pages());
+	EXPECT_EQ(t, 0, memblock_nr_reserved_pages());
+	swap_out();
+}
+
+KTEST(memblock, pages_are_counted_to_the_end_of_a_reservation_that_never_ends)
+{
+	swap_in(0x100000, 0x4000);
+	memblock_reserve(0x102000, MEMBLOCK_ANYWHERE, "everything above");
+	EXPECT_EQ(t, 4, memblock_nr_pages());
+	EXPECT_EQ(t, 2, memblock_nr_reserved_pages());
+	swap_out();
+}
+
+/* Before there is RAM a list cannot grow. */
+KTEST(memblock, what_any_boot_loader_leaves_can_be_recorded)
+{
+	EXPECT_LE(t, memblock.reserved.cap, BOOT_KEEP_MAX + BOOT_MODULES_MAX);
 }
 
 /* The lists that the kernel booted with: closed, but readable. */

@@ -2,7 +2,7 @@
  * va_range.c - tests of address ranges: where they are placed, and what a search looks at.
  *
  * THEORY.  Spaces of made-up addresses; nothing is mapped.  Placement is compared with a model that
- * has a byte for each page and tries every place from the lowest: what it finds is the definition.
+ * tries every place from the lowest (va_model.c): what it finds is the definition.
  * va_range_check() runs after every step; in the long walk, once the space is full, at intervals:
  * what is broken stays so, and the place of each range, and the neighbours of each one that was
  * touched, are compared at every step.
@@ -16,6 +16,8 @@
 #include <quarry/mm.h>
 #include <quarry/sizes.h>
 #include <quarry/string.h>
+
+#include "va_model.h"
 
 #define P PAGE_SIZE
 
@@ -313,60 +315,15 @@ KTEST(va_range, the_validator_finds_what_is_broken)
 /* ---- against the model ---------------------------------------------------------------------- */
 
 #define NR_STEPS    4000u
-#define NR_CLOSE    300u   /* of them at the start, with a full validation each */
-#define INTERVAL    16u    /* steps between two validations afterwards */
-#define MODEL_PAGES 8192ul /* 32 MiB: some places for every alignment */
+#define NR_CLOSE    300u         /* of them at the start, with a full validation each */
+#define INTERVAL    16u          /* steps between two validations afterwards */
+#define MODEL_PAGES VA_MODEL_MAX /* 32 MiB: some places for every alignment */
 
-static bool taken[MODEL_PAGES];
+static struct va_model model;
 
-static size_t page_of(uintptr_t va)
+static struct va_wish random_wish(struct ktest *t)
 {
-	return (va - START) / P;
-}
-
-/* How many of the @nr pages from @page are free, before the first that is not. */
-static size_t nr_free_from(size_t page, size_t nr)
-{
-	size_t i = 0;
-
-	while (i < nr && page + i < MODEL_PAGES && !taken[page + i])
-		i++;
-	return i;
-}
-
-struct wish {
-	size_t size, align, guard;
-	uintptr_t low, high;
-};
-
-/* The lowest place by trying all of them; 0: none. */
-static uintptr_t model_place(const struct wish *w)
-{
-	const uintptr_t end = START + MODEL_PAGES * P;
-	uintptr_t va = ALIGN_UP(max(START, w->low), w->align);
-
-	for (; va < end && w->size <= end - va; va += w->align) {
-		size_t nr = min((end - va) / P, (w->size + w->guard) / P);
-
-		if (va + w->size > w->high)
-			return 0;
-		if (nr_free_from(page_of(va), nr) == nr)
-			return va;
-	}
-	return 0;
-}
-
-static void model_set(const struct va_range *r, size_t guard, bool to)
-{
-	size_t first = page_of(r->start);
-	size_t end = min(page_of(r->end) + guard / P, (size_t)MODEL_PAGES);
-
-	memset(&taken[first], to, end - first);
-}
-
-static struct wish random_wish(struct ktest *t)
-{
-	struct wish w = { .low = START, .high = START + MODEL_PAGES * P };
+	struct va_wish w = { .low = START, .high = START + MODEL_PAGES * P };
 	uint32_t dice = ktest_random_below(t, 16);
 
 	w.size = P * (1 + ktest_random_below(t, dice == 0 ? 2000 : dice < 4 ? 100 : 16));
@@ -383,8 +340,8 @@ static size_t guards[ARRAY_SIZE(ranges)];
 
 static void random_reserve(struct ktest *t, unsigned int i)
 {
-	struct wish w = random_wish(t);
-	uintptr_t want = model_place(&w);
+	struct va_wish w = random_wish(t);
+	uintptr_t want = va_model_place(&model, &w);
 	int err = va_range_reserve_within(&space, &ranges[i], w.size, w.align, w.guard, w.low,
 					  w.high);
 
@@ -394,21 +351,7 @@ static void random_reserve(struct ktest *t, unsigned int i)
 	ASSERT_EQ(t, want, ranges[i].start);
 	ASSERT_EQ(t, want + w.size, ranges[i].end);
 	guards[i] = w.guard;
-	model_set(&ranges[i], w.guard, true);
-}
-
-/* The largest run of free pages, for a guard of none. */
-static size_t model_largest(void)
-{
-	size_t largest = 0;
-
-	for (size_t i = 0; i < MODEL_PAGES; i++) {
-		size_t nr = nr_free_from(i, MODEL_PAGES);
-
-		largest = max(largest, nr);
-		i += nr;
-	}
-	return largest;
+	va_model_set(&model, ranges[i].start, ranges[i].end, w.guard, true);
 }
 
 /* The hole below @r lies between it and the one before it, and so does that of the one behind. */
@@ -426,7 +369,7 @@ static void expect_neighbours(struct ktest *t, const struct va_range *r)
 KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 {
 	memset(ranges, 0, sizeof(ranges));
-	memset(taken, 0, sizeof(taken));
+	va_model_init(&model, START, MODEL_PAGES);
 	va_space_init(&space, START, START + MODEL_PAGES * P);
 	for (unsigned int i = 0; i < NR_STEPS && !t->nr_failed; i++) {
 		unsigned int r = ktest_random_below(t, ARRAY_SIZE(ranges));
@@ -434,7 +377,7 @@ KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 
 		if (ranges[r].end) {
 			EXPECT_EQ(t, &ranges[r], va_range_find(&space, ranges[r].start));
-			model_set(&ranges[r], guards[r], false);
+			va_model_set(&model, ranges[r].start, ranges[r].end, guards[r], false);
 			va_range_release(&space, &ranges[r]);
 		} else {
 			random_reserve(t, r);
@@ -443,7 +386,7 @@ KTEST(va_range, random_ranges_are_placed_where_trying_every_place_finds_them)
 			expect_neighbours(t, &ranges[r]);
 		EXPECT_EQ(t, 0, check ? va_range_check(&space) : 0);
 		if (i % 64 == 0)
-			EXPECT_EQ(t, model_largest() * P, va_space_largest_hole(&space, 0));
+			EXPECT_EQ(t, va_model_largest(&model, 0), va_space_largest_hole(&space, 0));
 	}
 	for (unsigned int r = 0; r < ARRAY_SIZE(ranges); r++)
 		if (ranges[r].end)
