@@ -78,8 +78,8 @@ struct mb2_tag_efi_mmap {
 #define MB2_MMAP_ENTRY_ALIGN 8u
 
 /*
- * What an ACPI root pointer starts with, and its size before and from revision 2 on; then it holds its
- * own length, which may be more.
+ * What an ACPI root pointer starts with, and its size before and from revision 2 on; then it holds
+ * its own length, which may be more.
  */
 #define RSDP_SIGNATURE      "RSD PTR "
 #define RSDP_SIGNATURE_SIZE 8u

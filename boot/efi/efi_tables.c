@@ -1,8 +1,8 @@
 /*
  * efi_tables.c - what only firmware knows: where ACPI's tables and the pixels are.
  *
- * IDEA.  The root pointer is copied into the information block, the newer kind if there are both and
- * its checksums are right.
+ * IDEA.  The root pointer is copied into the information block, the newer kind if there are both
+ * and its checksums are right.
  * The framebuffer is described as the firmware's current mode has it; firmware without linear
  * pixels, or without a screen, gives none.
  *

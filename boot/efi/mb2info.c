@@ -13,8 +13,8 @@
  * CONTEXT.  Any: no allocation, so also between the last memory map and the end of boot services.
  * Also compiled and tested as a process.
  *
- * SOURCES.  Multiboot2 Specification 2.0, section 3.6; ACPI Specification 6.5, section 5.2.5.3 (root
- * pointer).
+ * SOURCES.  Multiboot2 Specification 2.0, section 3.6; ACPI Specification 6.5, section 5.2.5.3 (the
+ * root pointer).
  */
 #include "mb2info.h"
 

@@ -181,5 +181,6 @@ KTEST_NEEDS(memory_type, a_framebuffer_is_write_combining_where_there_is_a_pat,
 	uintptr_t end = (uintptr_t)s->pixels + (size_t)s->pitch * s->term.rows * FONT_HEIGHT;
 
 	EXPECT_EQ(t, 0,
-		  nr_of_another_type(va, end, pte_supported & PTE_PWT ? MEMORY_WC : MEMORY_UC));
+		  nr_of_another_type(va, ALIGN_UP(end, PAGE_SIZE),
+				     pte_supported & PTE_PWT ? MEMORY_WC : MEMORY_UC));
 }
