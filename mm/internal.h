@@ -76,9 +76,9 @@ QAPI unsigned long memmap_release(pfn_t start, pfn_t end);
 	(PG_reserved | PG_buddy | PG_slab | PG_head | PG_pgtable | PG_private | PG_kmalloc)
 
 /*
- * A page's flags are its owner's to write, and while it is free, the zone's lock guards them.  Others
- * may read them at any time, to see whether it is free: one store each, so that they never see a
- * PG_ bit or an order that nobody has written.
+ * A page's flags are its owner's to write, and while it is free, the zone's lock guards them.
+ * Others may read them at any time, to see whether it is free: one store each, so that they never
+ * see a PG_ bit or an order that nobody has written.
  */
 static inline void page_flags_set(struct page *page, unsigned long bits)
 {

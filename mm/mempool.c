@@ -195,8 +195,8 @@ static const char *element_fault(const struct mempool *pool, const void *element
 static void reserve_set(struct mempool *pool, unsigned int nr, unsigned int min_nr)
 	__must_hold(pool->lock)
 {
-	pool->curr_nr = nr;
-	pool->min_nr = min_nr;
+	WRITE_ONCE(pool->curr_nr, nr);
+	WRITE_ONCE(pool->min_nr, min_nr);
 	WRITE_ONCE(pool->newest, nr ? pool->elements[nr - 1] : NULL);
 	WRITE_ONCE(pool->free_to, nr == min_nr ? pool->cache : NULL);
 }

@@ -64,7 +64,7 @@ QAPI void shrinker_unregister(struct shrinker *s)
 		BUG_ON(!env_wait_for_memory(UNREGISTER_WAIT_MS));
 }
 
-/* The shrinker behind @s, or the first one, which stays meanwhile; @s need not.  NULL at the end. */
+/* The shrinker behind @s, or the first one, which stays meanwhile; @s need not.  NULL: no more. */
 static struct shrinker *next_shrinker(struct shrinker *s)
 {
 	unsigned long flags = spin_lock_irqsave(&shrinkers_lock);

@@ -11,7 +11,7 @@ tidy-files = $(filter-out $(early-src),$(lib-src) $(boot-src) $(arch-src) $(mm-s
 	$(monitor-src) $(tests-src))
 
 # All tests, those that run as processes too; host_*.c is libc's side of them.
-test-sources = $(shell find tests -name '*.c' -not -name 'host_*' -not -path 'tests/port_*' -not -path 'tests/tools/*' | sort)
+test-sources = $(shell find tests -name '*.c' -not -name 'host_*' -not -path 'tests/port_*' -not -path 'tests/tools/*' -not -path 'tests/arch/hosted/smp/*' | sort)
 
 check-jobs := -j$(shell nproc)
 

@@ -1,8 +1,8 @@
 /*
  * cpu.c - the make-believe CPU: its per-CPU base, its interrupts, its clock.
  *
- * IDEA.  An interrupt is a call, made by whoever plays a device, with the context word of a handler.
- * More than one CPU: smp/.
+ * IDEA.  An interrupt is a call, made by whoever plays a device, with the context word of a
+ * handler.  More than one CPU: smp/.
  *
  * STATE.  percpu_offset[], percpu_this_offset, percpu_cpu_id, context_word.
  *

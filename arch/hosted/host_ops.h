@@ -47,7 +47,7 @@ void host_write(const char *text, unsigned long n); /* to standard output, unbuf
 int host_getc(void);                                /* from standard input; -1 at its end */
 void host_exit(int status) __attribute__((noreturn));
 
-/* ---- libc's half: host_thread.c ---------------------------------------------------------------- */
+/* ---- libc's half: host_thread.c ----------------------------------------------------------- */
 
 void *host_alloc(unsigned long size); /* zero, for good */
 void host_thread_start(void (*fn)(void *arg), void *arg);

@@ -1,6 +1,11 @@
 /*
  * host_thread.c - threads of the host, which play CPUs.
  *
+ * IDEA.  What CPUs are made of on a host: threads, semaphores that say whose turn it is, and memory
+ * for their data.
+ *
+ * STATE.  started: the threads of the present run.
+ *
  * CONTEXT.  Outside the handler of faults.
  */
 #define _GNU_SOURCE

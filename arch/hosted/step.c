@@ -1,5 +1,5 @@
 /*
- * step.c - pop and push interrupted, where there is one CPU and they have no steps: before they begin.
+ * step.c - pop and push interrupted, in a program with one CPU, where they have no steps: before.
  *
  * CONTEXT.  A thread.
  *

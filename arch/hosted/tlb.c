@@ -22,8 +22,8 @@
  *   T2  after a flush of a range returns, no page of it is marked.
  *
  * CONTEXT.  Any; a fill is part of whatever instruction needed it.  All CPUs share this one buffer:
- * a flush that forgets to tell the others is not found here.  Of CPUs that run at once, two may fault
- * at one page: the second finds it cached, and tries again.
+ * a flush that forgets to tell the others is not found here.  Of CPUs that run at once, two may
+ * fault at one page: the second finds it cached, and tries again.
  */
 #include "host_ops.h"
 #include "hosted.h"

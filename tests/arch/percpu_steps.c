@@ -1,10 +1,11 @@
 /*
  * percpu_steps.c - the stacks of the per-CPU lists, interrupted at each step of a pop or push.
  *
- * THEORY.  A pop or push that is interrupted before its last step starts again.  The port can call a
- * function in interrupt context at the n-th step (on x86, an instruction); that function pops, pushes, or empties the stack.  Whatever it
- * does, each object must be afterwards where one of the two operations left it: in the stack, in
- * the hands of the interrupted operation, or in those of the interrupting one; once.
+ * THEORY.  A pop or push that is interrupted before its last step starts again.  The port can
+ * call a function in interrupt context at the n-th step (on x86, an instruction); that function
+ * pops, pushes, or empties the stack.  Whatever it does, each object must be afterwards where one
+ * of the two operations left it: in the stack, in the hands of the interrupted operation, or in
+ * those of the interrupting one; once.
  *
  * How many steps there are: <quarry/asm/restart.h>.  That an x86 sequence is what may be restarted
  * (its last instruction commits, none before it does) is read off the instructions:

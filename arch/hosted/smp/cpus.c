@@ -1,11 +1,12 @@
 /*
  * cpus.c - several make-believe CPUs: their per-CPU data, context words, locks, calls to all.
  *
- * IDEA.  A CPU is a number, a copy of the per-CPU data and a context word.  Threads of the host play
- * CPUs: a thread that takes up a CPU sets its own percpu_this_offset and percpu_cpu_id.  While the
- * boot thread alone runs, the other CPUs are idle, and what they are to do is done by it in their
- * name.  During smp_run() there are as many threads as the plan wants, and who plays which CPU, and
- * when, is decided by schedule.c (one at a time, by seed) or by the host (parallel.c).
+ * IDEA.  A CPU is a number, a copy of the per-CPU data and a context word.  Threads of the host
+ * play CPUs: a thread that takes up a CPU sets its own percpu_this_offset and percpu_cpu_id.
+ * While the boot thread alone runs, the other CPUs are idle, and what they are to do is done by it
+ * in their name.  During smp_run() there are as many threads as the plan wants, and who plays
+ * which CPU, and when, is decided by schedule.c (one at a time, by seed) or by the host
+ * (parallel.c).
  *
  * What must be one instruction to the rest (the context word's changes) is a function here, and
  * between its parts nobody else runs.  Around it are points: sched_point().
@@ -290,7 +291,7 @@ void smp_flush(void)
 	preempt_enable();
 }
 
-/* ---- runs ------------------------------------------------------------------------------------ */
+/* ---- runs ----------------------------------------------------------------------------------- */
 
 /* Sebastiano Vigna's splitmix64: any seed will do. */
 uint64_t random_next(uint64_t *state)
@@ -309,7 +310,7 @@ unsigned int random_distance(uint64_t *state)
 	return 1 + (unsigned int)(random_next(state) >> 32) % (2 * mean);
 }
 
-bool sched_act(void)
+QAPI bool sched_act(void)
 {
 	/* The boot thread is no thread of the run: it only gets it going. */
 	return self && ops->act();

@@ -1,9 +1,10 @@
 /*
  * parallel.c - several CPUs at once: one thread of the host each, for the thread sanitizer.
  *
- * IDEA.  Thread k of a run plays CPU k from beginning to end, and does the work of the plan's threads
- * k, k + nr_cpus, ...: nothing is preempted or moved.  Who has done its work answers the others'
- * calls until all have.  Interrupts, of the simulated device and of other CPUs, come at points.
+ * IDEA.  Thread k of a run plays CPU k from beginning to end, and does the work of the plan's
+ * threads k, k + nr_cpus, ...: nothing is preempted or moved.  Who has done its work answers the
+ * others' calls until all have.  Interrupts, of the simulated device and of other CPUs, come at
+ * points.
  *
  * A run cannot be repeated, so a wait that does not end is not known for certain; after a long time
  * it is called a deadlock.

@@ -56,7 +56,7 @@ static void note(enum event event, unsigned int who)
 	result->hash = (result->hash ^ (nr_points << 16 | event << 8 | who)) * HASH_PRIME;
 }
 
-/* ---- who can run ----------------------------------------------------------------------------- */
+/* ---- who can run ---------------------------------------------------------------------------- */
 
 static bool asked_anywhere(unsigned int cpu)
 {
@@ -124,7 +124,7 @@ static struct thread *take_waiting(unsigned int cpu)
 	return t;
 }
 
-/* ---- what happens at a point ------------------------------------------------------------------- */
+/* ---- what happens at a point ---------------------------------------------------------------- */
 
 /* Run what others ask this CPU for. */
 static bool answer(void)
@@ -248,7 +248,7 @@ static void call(QAPI void (*fn)(void *arg), void *arg)
 	}
 }
 
-/* ---- a run -------------------------------------------------------------------------------------- */
+/* ---- a run ---------------------------------------------------------------------------------- */
 
 /* The thread has returned: its CPU takes another one, and somebody goes on. */
 static void leave(struct thread *me)

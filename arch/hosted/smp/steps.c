@@ -2,8 +2,8 @@
  * steps.c - the thread sanitizer's functions, played by the scheduler: each access is a point.
  *
  * IDEA.  mm/ is compiled for the thread sanitizer, which calls a function before each access to
- * memory and in place of each atomic operation; but it is linked with these.  So another CPU may run,
- * or an interrupt come, between any two accesses: what a missing lock lets happen happens.
+ * memory and in place of each atomic operation; but it is linked with these.  So another CPU may
+ * run, or an interrupt come, between any two accesses: what a missing lock lets happen happens.
  *
  * STATE.  None.
  *

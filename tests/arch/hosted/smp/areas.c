@@ -38,7 +38,7 @@ void areas_end(void)
 		__free_page(pages[--nr_pages]);
 }
 
-/* ---- vmalloc() -------------------------------------------------------------------------------- */
+/* ---- vmalloc() ------------------------------------------------------------------------------ */
 
 static bool take_area(struct walker *w, struct item *item)
 {
@@ -59,7 +59,7 @@ static void give_area(struct walker *w, struct item *item)
 
 const struct item_kind kind_area = { "area", take_area, give_area, false };
 
-/* ---- vmap() ------------------------------------------------------------------------------------ */
+/* ---- vmap() --------------------------------------------------------------------------------- */
 
 /* The same pages, shown once more. */
 static bool take_vmap(struct walker *w, struct item *item)
@@ -84,7 +84,7 @@ static void give_vmap(struct walker *w, struct item *item)
 
 const struct item_kind kind_vmap = { "vmap", take_vmap, give_vmap, false };
 
-/* ---- kmap() ------------------------------------------------------------------------------------ */
+/* ---- kmap() --------------------------------------------------------------------------------- */
 
 static bool take_kmap(struct walker *w, struct item *item)
 {
@@ -105,7 +105,7 @@ static void give_kmap(struct walker *w, struct item *item)
 
 const struct item_kind kind_kmap = { "kmap", take_kmap, give_kmap, false };
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events --------------------------------------------------------------------------------- */
 
 void event_unmap_aliases(struct walker *w)
 {

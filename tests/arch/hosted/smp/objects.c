@@ -86,7 +86,7 @@ static void give_kmalloc(struct walker *w, struct item *item)
 
 const struct item_kind kind_kmalloc = { "kmalloc", take_kmalloc, give_kmalloc, true };
 
-/* ---- a cache ---------------------------------------------------------------------------------- */
+/* ---- a cache -------------------------------------------------------------------------------- */
 
 static bool take_object(struct walker *w, struct item *item)
 {
@@ -137,7 +137,7 @@ static void give_many(struct walker *w, struct item *item)
 
 const struct item_kind kind_many = { "many", take_many, give_many, true };
 
-/* ---- a pool ------------------------------------------------------------------------------------ */
+/* ---- a pool --------------------------------------------------------------------------------- */
 
 static bool take_element(struct walker *w, struct item *item)
 {
@@ -158,7 +158,7 @@ static void give_element(struct walker *w, struct item *item)
 
 const struct item_kind kind_element = { "element", take_element, give_element, true };
 
-/* ---- DMA --------------------------------------------------------------------------------------- */
+/* ---- DMA ------------------------------------------------------------------------------------ */
 
 static bool take_dma(struct walker *w, struct item *item)
 {
@@ -182,7 +182,7 @@ static void give_dma(struct walker *w, struct item *item)
 
 const struct item_kind kind_dma = { "dma", take_dma, give_dma, true };
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events --------------------------------------------------------------------------------- */
 
 void event_drain(struct walker *w)
 {

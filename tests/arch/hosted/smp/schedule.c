@@ -45,7 +45,7 @@ static struct smp_result run_of(QAPI void (*run)(unsigned int nr, void *arg),
 	return result;
 }
 
-/* ---- counting --------------------------------------------------------------------------------- */
+/* ---- counting ------------------------------------------------------------------------------- */
 
 static QAPI void count(unsigned int nr, void *arg)
 {
@@ -107,7 +107,7 @@ KTEST_NEEDS(smp_schedule, the_same_seed_is_the_same_run, .cpus = 2)
 	EXPECT_GE(t, NR_THREADS, first.nr_switches);
 }
 
-/* ---- interrupts -------------------------------------------------------------------------------- */
+/* ---- interrupts ----------------------------------------------------------------------------- */
 
 static QAPI void look_at_flag(void)
 {
@@ -142,7 +142,7 @@ KTEST_NEEDS(smp_schedule, interrupts_come_only_where_they_are_on, .cpus = 2)
 	EXPECT_GE(t, NR_SEEDS, nr_interrupts);
 }
 
-/* ---- preemption --------------------------------------------------------------------------------- */
+/* ---- preemption ----------------------------------------------------------------------------- */
 
 static QAPI void stay_and_go(unsigned int nr, void *arg)
 {
@@ -171,7 +171,7 @@ KTEST_NEEDS(smp_schedule, a_thread_changes_its_cpu_unless_preemption_is_off, .cp
 	EXPECT_GE(t, 1, nr_moved);
 }
 
-/* ---- calls --------------------------------------------------------------------------------------- */
+/* ---- calls ---------------------------------------------------------------------------------- */
 
 static QAPI void count_call(void *arg)
 {

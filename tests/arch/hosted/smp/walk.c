@@ -74,7 +74,7 @@ bool bytes_hold(const void *p, unsigned long size, uint32_t mark)
 	return hold;
 }
 
-/* ---- a walker's steps ------------------------------------------------------------------------ */
+/* ---- a walker's steps ----------------------------------------------------------------------- */
 
 static bool may_handle(const struct walker *w, const struct item *item)
 {
@@ -147,7 +147,7 @@ static QAPI void run_interrupt(void)
 		step(w);
 }
 
-/* ---- rounds ---------------------------------------------------------------------------------- */
+/* ---- rounds --------------------------------------------------------------------------------- */
 
 static void start(struct walker *w, unsigned int nr, uint64_t seed, bool in_interrupt)
 {

@@ -15,7 +15,9 @@
 
 struct percpu_stack;
 
+/* The contract: <quarry/percpu.h>. */
 QAPI void *percpu_stack_pop(struct percpu_stack *s);
+/* The same. */
 QAPI bool percpu_stack_push(struct percpu_stack *s, void *obj);
 
 #else

@@ -14,7 +14,8 @@
 
 extern unsigned int sched_active; /* several CPUs are running */
 
-bool sched_act(void);
+/* A point while several CPUs run: was this one interrupted, or its thread moved? */
+QAPI bool sched_act(void);
 
 /* Others may run here, an interrupt may come, and a thread may be moved to another CPU. */
 static inline void sched_point(void)

@@ -11,6 +11,7 @@
 
 #define SMP_THREADS_MAX 64u
 
+/* CPUs, all of them online from the start. */
 QAPI unsigned int smp_nr_cpus(void);
 
 /* Run @fn(@arg) on every CPU, interrupts off; wait for all. */

@@ -23,7 +23,9 @@ typedef struct {
 
 #if HOSTED_SCHED
 
+/* Wait until the lock is free, and hold it. */
 QAPI void arch_spin_lock(arch_spinlock_t *l);
+/* By its holder. */
 QAPI void arch_spin_unlock(arch_spinlock_t *l);
 
 #else
