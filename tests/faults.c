@@ -8,9 +8,9 @@
  *
  *	count       nothing fails
  *	K           the K-th point
- *	K+          that one and all behind it, until the test's call into mm/ ends: what mm/ falls back
- *	            to fails as well
- *	walk:SEED   one in WALK_EVERY, by SEED
+ *	K+          that one and all behind it, until the test's call into mm/ ends: what mm/ falls
+ *	            back to fails as well
+ *	walk:SEED   WALK_PERCENT of them, by SEED
  *	all         each of them, one run after the other: first K, then K+ if mm/ got by without
  *
  * and what came of it is a line:

@@ -4,9 +4,10 @@
  * usage: PROGRAM [-f] [-m SIZE] [-i FILE]... [WORD]...
  *
  * -m: RAM, 64M or 2G, or a number of MiB; -i: a boot module; the words are the kernel's command
- * line.  -f: each line of the input is for a copy of the machine, made (forked) when the kernel first
- * asks for input, and ended when it asks for more; then a line says with which status.  The console is the standard streams.  The exit status is 0 when every test passed or the
- * monitor was left, 1 when tests failed, 18 after a panic, 2 when the machine could not be made.
+ * line.  -f: each line of the input is for a copy of the machine, made (forked) when the kernel
+ * first asks for input, and ended when it asks for more; then a line says with which status.  The
+ * console is the standard streams.  The exit status is 0 when every test passed or the monitor was
+ * left, 1 when tests failed, 18 after a panic, 2 when the machine could not be made.
  */
 #include "host_ops.h"
 #include <errno.h>
