@@ -8,9 +8,9 @@
  *
  *	count       nothing fails
  *	K           the K-th point
- *	K+          that one and all behind it, until the test's call into mm/ ends: what mm/ falls back
- *	            to fails as well
- *	walk:SEED   one in WALK_EVERY, by SEED
+ *	K+          that one and all behind it, until the test's call into mm/ ends: what mm/ falls
+ *	            back to fails as well
+ *	walk:SEED   WALK_PERCENT of them, by SEED
  *	all         each of them, one run after the other: first K, then K+ if mm/ got by without
  *
  * and what came of it is a line:
@@ -310,40 +310,34 @@ static void run_all(const struct ktest_case *tc, struct ktest *t)
 
 /* ---- what the command line wants -------------------------------------------------------- */
 
-static int parse_number(const char *text, uint64_t *number, const char **end)
+/* What stands behind @word in @text, a number and then @end. */
+static int parse_number(const char *text, const char *word, const char *end, uint64_t *number)
 {
-	return parse_u64(text, end, number);
-}
+	const char *rest;
 
-static int parse_point(const char *text)
-{
-	const char *end;
-	uint64_t point;
-
-	if (parse_number(text, &point, &end) || !point || (*end && strcmp(end, "+")))
+	if (strncmp(text, word, strlen(word)) || parse_u64(text + strlen(word), &rest, number))
 		return -EINVAL;
-	wanted = (struct plan){ *end ? MODE_CALL : MODE_POINT, (unsigned long)point, 0 };
-	return 0;
+	return strcmp(rest, end) ? -EINVAL : 0;
 }
 
 QAPI int faults_parse(const char *text)
 {
-	static const char walk[] = "walk:";
-	const char *end;
+	uint64_t number = 0;
 
-	wanted = (struct plan){ 0 };
 	if (!*text)
-		return 0;
-	if (!strcmp(text, "count"))
-		wanted.mode = MODE_COUNT;
+		wanted = (struct plan){ 0 };
+	else if (!strcmp(text, "count"))
+		wanted = (struct plan){ MODE_COUNT, 0, 0 };
 	else if (!strcmp(text, "all"))
-		wanted.mode = MODE_ALL;
-	else if (strncmp(text, walk, sizeof(walk) - 1))
-		return parse_point(text);
-	else if (parse_number(text + sizeof(walk) - 1, &wanted.seed, &end) || *end)
-		return -EINVAL;
+		wanted = (struct plan){ MODE_ALL, 0, 0 };
+	else if (!parse_number(text, "walk:", "", &number))
+		wanted = (struct plan){ MODE_WALK, 0, number };
+	else if (!parse_number(text, "", "", &number) && number)
+		wanted = (struct plan){ MODE_POINT, (unsigned long)number, 0 };
+	else if (!parse_number(text, "", "+", &number) && number)
+		wanted = (struct plan){ MODE_CALL, (unsigned long)number, 0 };
 	else
-		wanted.mode = MODE_WALK;
+		return -EINVAL;
 	return 0;
 }
 

@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""Every failure point: each test of the kernel in a process, with each of its points failing in turn.
+"""Every failure point: each test in a process, with each of its points failing in turn.
 
 usage: faults.py --program QUARRY [--filter GLOBS] [--mem SIZE] [--jobs N] [--every N]
 
 A run of a test is a process of its own, as `QUARRY -m SIZE test=NAME faults=WHAT` would be (the
-words are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts the points; then each point fails alone, and, where mm/ got by
-without, together with all that follow in the same call.  A test that draws random numbers is run
-with one point in fifty failing, by 20 seeds.  A run is good when nothing panicked, no sanitizer
-spoke, the failure was met by a call that was made again, every expectation of the test held, and the
-world was as before.  tests/faults.tsv names tests that expect figures which no shortage leaves as
-they are: of those the expectations may fail, nothing else.
+words are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts the
+points; then each point fails alone, and, where mm/ got by without, together with all that follow in
+the same call.  A test that draws random numbers is run by 20 seeds, one point in fifty failing.  A
+run is good when nothing panicked, no sanitizer spoke, the failure was met by a call that was made
+again, every expectation of the test held, and the world was as before.  tests/faults.tsv names
+tests that expect figures which a shortage changes: of those expectations may fail, nothing else.
 """
 
 import argparse
@@ -228,7 +228,8 @@ class Faults:
         head = (f"{'not ok' if result.failures else 'ok'} {result.name}: points={result.points} "
                 + (f"walks={result.walks} failed={result.covered}" if result.walks else
                    f"covered={result.covered}")
-                + f" runs={result.runs} errors={result.errors} tolerated={result.tolerated} {kinds}")
+                + f" runs={result.runs} errors={result.errors} tolerated={result.tolerated} "
+                + kinds)
         with self.lock:
             print(head.rstrip())
             for run, why in result.failures[:SHOWN]:

@@ -19,8 +19,8 @@
  *
  * In words, for the boot option fault=TEXT and the monitor's `fault TEXT`:
  *
- *	KIND:SPEC             INTERVAL,PROBABILITY,SPACE,TIMES and then NAME=VALUE, all with commas
- *	                      between, each optional: see struct fault_attr; probability 0: not armed
+ *	KIND:SPEC             INTERVAL,PROBABILITY,SPACE,TIMES and then NAME=VALUE, commas
+ *	                      between, each optional: struct fault_attr; probability 0: not armed
  *	nth:KIND,K[,TIMES]    the K-th point from now on fails, and TIMES - 1 behind it (-1: all);
  *	                      K 0: only count; KIND may be all
  *	off                   nothing is armed
@@ -137,6 +137,7 @@ QAPI void fault_count_reset(void);
 /**
  * fault_kind_name - "page" and so on.
  *
+ * Return:  a string that stays.
  * Context: any.
  */
 QAPI const char *fault_kind_name(enum fault_kind kind);

@@ -27,7 +27,6 @@
 #include "fault_inject.h"
 
 #include <quarry/env.h>
-#include <quarry/kernel.h>
 #include <quarry/mm.h>
 #include <quarry/out.h>
 #include <quarry/printk.h>

@@ -10,6 +10,7 @@
 #include <quarry/ktest.h>
 #include <quarry/monitor.h>
 #include <quarry/string.h>
+#include <quarry/tests.h>
 
 static char typed_text[4096], shown_text[4096];
 
@@ -46,4 +47,14 @@ KTEST(fault_cmds, fault_refuses_what_makes_no_sense)
 	EXPECT_EQ(t, -EINVAL, run("fault pages:1,100"));
 	EXPECT_EQ(t, -EINVAL, run("fault page:1,100 nth:page,1"));
 	EXPECT_EQ(t, 0, fault_kinds());
+}
+
+KTEST(fault_cmds, a_run_of_tests_refuses_faults_that_make_no_sense)
+{
+	EXPECT_ERR(t, -EINVAL, faults_parse("0"));
+	EXPECT_ERR(t, -EINVAL, faults_parse("1-"));
+	EXPECT_ERR(t, -EINVAL, faults_parse("walk:"));
+	EXPECT_ERR(t, -EINVAL, faults_parse("some"));
+	EXPECT_EQ(t, -EINVAL, run("test symbols.* 0"));
+	EXPECT_EQ(t, -EINVAL, run("test symbols.* 1 2"));
 }

@@ -1,6 +1,6 @@
 /*
- * fault_inject.c - tests of points that fail: by number, by chance, in words; and of what is left of
- * each kind of request when any one of its points fails.
+ * fault_inject.c - tests of points that fail: by number, by chance, in words; and of what is left
+ * of each kind of request when any one of its points fails.
  *
  * THEORY.  Whatever memory there is, an armed point fails.  The last part makes a request with its
  * first point failing, then its second, and so on until it has no more: each time that it fails,

@@ -218,16 +218,18 @@ def test_a_fast_path_is_the_same_without_debug_code(cc, name):
     assert straight_way(with_it["slab_alloc_slow"]) != straight_way(without["slab_alloc_slow"])
 
 
-# Who owns pages is noted in slow paths: the others are the same to the instruction.
+# Who owns pages is noted in slow paths, and points fail there: the others are the same to the
+# instruction.
 @COMPILERS
+@pytest.mark.parametrize("config", ["PAGE_OWNER=0", "FAULT_INJECT=0"])
 @pytest.mark.parametrize("source, names", [
     ("mm/zonelist", ["alloc_pages", "__free_pages"]),
     ("mm/kmalloc", ["__kmalloc"]),
     ("mm/slab_cpu", ["slab_alloc_kernel", "slab_alloc_atomic", "slab_alloc", "slab_alloc_any",
                      "kmem_cache_free", "kfree"])])
-def test_a_fast_path_knows_nothing_of_page_owners(cc, source, names):
+def test_a_fast_path_knows_nothing_of_page_owners_and_faults(cc, config, source, names):
     with_it = disassembled(built_object(source, cc))
-    without = disassembled(built_object(source, cc, "PAGE_OWNER=0"))
+    without = disassembled(built_object(source, cc, config))
     for name in names:
         assert len(with_it[name]) > 5
         assert with_it[name] == without[name], name
@@ -241,6 +243,16 @@ def test_the_slow_paths_do_note_owners(cc):
     taking = ("alloc_pages_slow", "alloc_limited")      # one calls the other, or has it inline
     assert [with_it.get(name) for name in taking] != [without.get(name) for name in taking]
     assert with_it["free_pages_slow"] != without["free_pages_slow"]
+
+
+@COMPILERS
+@pytest.mark.parametrize("source, name", [("mm/slab_cpu", "slab_alloc_slow"),
+                                          ("mm/pgtable", "pgtable_alloc_table"),
+                                          ("mm/memblock", "memblock_alloc_raw")])
+def test_the_slow_paths_do_have_points(cc, source, name):
+    with_it, without = (disassembled(built_object(source, cc, config))
+                        for config in ("", "FAULT_INJECT=0"))
+    assert with_it[name] != without[name]
 
 
 def test_without_the_option_nothing_of_owners_and_leaks_is_linked():

@@ -1,0 +1,99 @@
+"""`make faults` can fail: it is shown runs with one thing wrong, and an mm/ that is broken.
+
+The broken mm/ is a copy of the tree, built on top of the objects that are there.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import faults  # noqa: E402
+import qtest  # noqa: E402
+
+BUILD = Path(os.environ.get("QUARRY_BUILD", ROOT / "build")).resolve()
+PROGRAM = "hosted/quarry-m64-gcc-asan"
+PARTS = ("Makefile", "linker.ld", "arch", "boot", "include", "kernel", "lib", "mm", "tests", "tools")
+
+# What is taken out of mm/: a file, the lines, tests that come by, what is said of them.
+BROKEN = [
+    ("mm/vmalloc.c", "\t\tvm_area_put(area);\n\t\treturn NULL;\n", "\t\treturn NULL;\n",
+     "vmap.pages*", "mm/ lost or kept something"),
+    ("mm/dma_pool.c", "\tif (!pool->cache) {\n\t\tkfree(pool);\n\t\treturn NULL;\n\t}\n", "",
+     "dma_pool.*zero*", "died, exit status"),
+    ("mm/ioremap.c", "\t\tvm_area_put(area);\n", "", "ioremap.*", "mm/ lost or kept something"),
+]
+
+
+def run_of(text="\nok 1 a.b\n", status=0, **facts):
+    return faults.Run("3", status, text, {"points": "9", "failed": "1", **facts})
+
+
+@pytest.mark.parametrize("run, why", [
+    (run_of(), ""),
+    (run_of(status=18), "died"),
+    (run_of(status=faults.ALARM), "in time"),
+    (run_of(world="1"), "lost or kept"),
+    (run_of(outside="1"), "in no call"),
+    (run_of("\nnot ok 1 a.b\n"), "expectation"),
+])
+def test_each_way_in_which_a_run_can_be_wrong_is_named(run, why):
+    assert why in run.verdict(False) and bool(why) == bool(run.verdict(False))
+
+
+def test_only_expectations_may_fail_of_a_test_with_figures_that_change():
+    assert not run_of("\nnot ok 1 a.b\n").verdict(True)
+    assert run_of("\nnot ok 1 a.b\n", world="1").verdict(True)
+    assert run_of(status=18).verdict(True)
+
+
+def test_of_many_points_both_ends_and_some_between_are_tried():
+    assert faults.chosen(2000, "a.b") == list(range(1, 2001))
+    points = faults.chosen(5000, "a.b")
+    assert len(points) == len(set(points)) == 800 and points == faults.chosen(5000, "a.b")
+    assert points[:200] == list(range(1, 201)) and points[-200:] == list(range(4801, 5001))
+    assert points != faults.chosen(5000, "a.c")
+
+
+def test_each_exception_names_a_test_and_has_a_reason(tmp_path):
+    text = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.c"))
+    names = {f"{suite}.{name}" for suite, name in re.findall(r"KTEST(?:_NEEDS)?\((\w+), (\w+)",
+                                                             text)}
+    assert set(faults.read_exact()) <= names
+    (tmp_path / "x.tsv").write_text("a.b\n")
+    with pytest.raises(SystemExit):
+        faults.read_exact(tmp_path / "x.tsv")
+
+
+@pytest.fixture(scope="module", name="broken")
+def broken_program(tmp_path_factory):
+    """All of BROKEN at once; the time stamps of a copy are those of what it was made from."""
+    tree = tmp_path_factory.mktemp("broken")
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+        copy(ROOT / part, tree / part)
+    if (BUILD / "hosted").is_dir():
+        shutil.copytree(BUILD / "hosted", tree / "build/hosted")
+    for path, old, new, _, _ in BROKEN:
+        text = (tree / path).read_text()
+        assert text.count(old) == 1, path
+        (tree / path).write_text(text.replace(old, new))
+    subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "BUILD=build", f"build/{PROGRAM}"],
+                   cwd=tree, check=True, stdin=subprocess.DEVNULL, env=qtest.make_env())
+    return tree / "build" / PROGRAM
+
+
+@pytest.mark.parametrize("tests, why", [row[3:] for row in BROKEN])
+def test_a_broken_error_path_of_mm_fails_the_tests_that_come_by(broken, tests, why):
+    done = subprocess.run([ROOT / "tools/faults.py", "--program", broken, "--filter", tests],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert why in done.stdout
+    assert re.search(r"^#   again: make hosted .*faults=\d+", done.stdout, re.MULTILINE)
+    assert re.search(r"^faults: \d+ passed, [1-9]\d* failed$", done.stdout, re.MULTILINE)
