@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """reduce.py - which steps of a random walk its failure needs, as C.
 
-A walk inside the kernel says which seed it had.  Here it runs in a process with that seed, again and
-again, with ever fewer steps: what a step does depends on the seed and its number alone.  Runs of
-steps are left out, halving the runs, as long as the same expectation fails or the same panic comes.
-What remains is printed: the numbers of the steps, and what they do.
+A walk inside the kernel says which seed it had.  Here it runs in a process with that seed, again
+and again, with ever fewer steps: what a step does depends on the seed and its number alone.  Runs
+of steps are left out, halving the runs, as long as the same expectation fails or the same panic
+comes.  What remains is printed: the numbers of the steps, and what they do.
 
 usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] [--long] TEST [WORD]...
 

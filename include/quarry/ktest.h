@@ -154,8 +154,8 @@ QAPI unsigned long ktest_steps(const struct ktest *t, unsigned long default_step
  * ktest_step - begin a step of a random walk.
  * @nr: its number; each number once.
  *
- * The step's random numbers depend on the seed, the test and @nr alone: it does the same when others
- * are left out, which is how tools/reduce.py finds those that a failure needs.
+ * The step's random numbers depend on the seed, the test and @nr alone: it does the same when
+ * others are left out, which is how tools/reduce.py finds those that a failure needs.
  * Return:  false: this one is left out.
  */
 QAPI bool ktest_step(struct ktest *t, unsigned long nr);

@@ -372,7 +372,9 @@ static void print_steps(const struct input *in, const struct failure *f)
 	status = run_child(in->bytes, in->size);
 	fuzz_tracing = 0;
 	text = read_file(trace_fd);
-	printf("/* %zu records; ends in: %s */\n%s", nr_records(in), f->name, text);
+	/* The test that the target began ends where the run did. */
+	printf("/* %zu records; ends in: %s */\n%s%s", nr_records(in), f->name, text,
+	       strstr(text, "KTEST(") ? "}\n" : "");
 	free(text);
 	fflush(stdout);
 	show_log(status);

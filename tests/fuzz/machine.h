@@ -14,10 +14,10 @@
 #define MACHINE_HOLES 4u
 
 struct machine_header {
-	uint8_t ram_mib;   /* beyond 6: its low 4 bits; 6, if bit 6 is set */
+	uint8_t ram_mib;   /* beyond 6: its low 3 bits; 5, if bit 6 is set */
 	uint8_t ram_pages; /* beyond that */
 	uint8_t options;   /* bits of masks: machine_env.c */
-	uint8_t highmem;   /* MiB that are HIGHMEM; its low 6 bits count, 0: none */
+	uint8_t highmem;   /* MiB that are HIGHMEM: its low 4 bits; 0: none */
 	uint8_t vmalloc;   /* MiB of addresses beyond 16: its low 4 bits; 0: all there are */
 	uint8_t nr_holes;  /* modulo MACHINE_HOLES + 1 */
 	struct {

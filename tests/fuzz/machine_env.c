@@ -36,7 +36,7 @@ static struct {
 } input;
 
 /* An option is given when all bits of its mask are.  What fills all of RAM at boot gets little. */
-#define FILL_RAM 0x80u
+#define FILL_RAM 0x82u
 static const struct {
 	uint8_t mask;
 	const char *text;
@@ -47,7 +47,7 @@ static const struct {
 
 static void make_map(const struct machine_header *h)
 {
-	unsigned int mib = h->ram_mib & (h->options & FILL_RAM ? 1 : h->ram_mib & 64 ? 63 : 15);
+	unsigned int mib = h->ram_mib & (h->options & FILL_RAM ? 1 : h->ram_mib & 64 ? 31 : 7);
 	unsigned long ram = RAM_LEAST + mib * MiB + h->ram_pages * PAGE_SIZE;
 	int n = scnprintf(input.map, MAP_MAX, "0x0 0x%lx 1\n0x%lx 0x%lx 1\n", EBDA_PA, HIGH_PA,
 			  ram - HIGH_PA);
@@ -67,9 +67,9 @@ static void make_words(const struct machine_header *h)
 		if ((h->options & options[i].mask) == options[i].mask)
 			n += scnprintf(input.words + n, WORDS_MAX - (size_t)n, " %s",
 				       options[i].text);
-	if (h->highmem & 63)
+	if (h->highmem & 15)
 		n += scnprintf(input.words + n, WORDS_MAX - (size_t)n, " highmem=%uM",
-			       h->highmem & 63);
+			       h->highmem & 15);
 	if (h->vmalloc & 15)
 		scnprintf(input.words + n, WORDS_MAX - (size_t)n, " vmalloc=%uM",
 			  16 + (h->vmalloc & 15));

@@ -333,6 +333,26 @@ static void do_alloc_bulk(void)
 	}
 }
 
+/* Through the magazines, until they overflow. */
+static void do_free_many(void)
+{
+	struct cache *k = op_cache();
+	unsigned int nr_left = 1 + op->d % NR_BULK;
+
+	for (struct slot *s = slots; k && s < slots + NR_SLOTS && nr_left; s++) {
+		if (!s->obj || s->cache != k)
+			continue;
+		free_slot(s);
+		nr_left--;
+	}
+}
+
+static void do_alloc_many(void)
+{
+	for (unsigned int i = 0; i <= op->d % NR_BULK; i++)
+		do_alloc();
+}
+
 static void do_free_bulk(void)
 {
 	struct cache *k = op_cache();
@@ -483,7 +503,8 @@ static QAPI void do_op(void)
 	static void (*const todo[])(void) = { do_alloc,       do_free,      do_kmalloc,  do_create,
 					      do_alloc_bulk,  do_free_bulk, do_krealloc, do_shrink,
 					      do_exhaust,     do_free,      do_kmalloc,  do_hoard,
-					      do_check_cache, do_destroy,   do_settle,   do_check };
+					      do_check_cache, do_destroy,   do_settle,   do_check,
+					      do_alloc_many,  do_free_many };
 
 	todo[op->what % ARRAY_SIZE(todo)]();
 }

@@ -148,7 +148,7 @@ static enum model_answer predict(unsigned long nr, bool lowmem)
 	}
 	if (!nr || nr > nr_managed || nr * PAGE_SIZE > gap)
 		return MUST_FAIL;
-	/* Its tables and its descriptor are of lowmem; at the end of the range it needs no guard. */
+	/* Tables and descriptor are of lowmem; at the end of the range no guard is needed. */
 	if (nr >= nr_sure || (nr + 1) * PAGE_SIZE > gap ||
 	    zones[ZONE_NORMAL].nr_free + zones[ZONE_DMA].nr_free < LOWMEM_PAGES)
 		return MAY_DO_EITHER;

@@ -67,11 +67,10 @@ static enum zone_type highest_zone(gfp_t gfp)
 
 bool model_reaches(gfp_t gfp, pfn_t pfn)
 {
-	const struct zone *z = &zones[highest_zone(gfp)];
+	enum zone_type highest = highest_zone(gfp);
 
-	return z->nr_spanned   ? pfn < zone_end_pfn(z) :
-	       gfp & __GFP_DMA ? pfn < ZONE_DMA_LIMIT >> PAGE_SHIFT :
-				 true;
+	return (highest == ZONE_HIGHMEM || pfn < mm_layout.lowmem_end_pfn) &&
+	       (highest != ZONE_DMA || pfn < ZONE_DMA_LIMIT >> PAGE_SHIFT);
 }
 
 /* Frames of the zone that are at least @least. */
