@@ -22,6 +22,7 @@ import os
 import re
 import resource
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -66,7 +67,8 @@ def read_all(process, said, until):
         ready = left > 0 and run_qemu.select.select([process.stdout], [], [], left)[0]
         piece = os.read(process.stdout.fileno(), 65536) if ready else None
         if piece == b"":
-            return process.wait()
+            status = process.wait()
+            return None if status == -signal.SIGXCPU else status
         said += piece or b""
         if piece is None or len(said) > OUTPUT_MAX:
             process.kill()
