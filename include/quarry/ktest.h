@@ -244,10 +244,10 @@ QAPI gfp_t ktest_saw_gfp(struct ktest *t, gfp_t gfp);
 	((void)ktest_expect_streq(t, want, got, #got, __FILE__, __LINE__))
 
 /* The same, but a failure ends the test: for what the rest of it stands on. */
-#define KTEST_OR_RETURN(t, held)                \
-	do {                                    \
-		if (!(held) && !(t)->goes_on)   \
-			return;                 \
+#define KTEST_OR_RETURN(t, held)              \
+	do {                                  \
+		if (!(held) && !(t)->goes_on) \
+			return;               \
 	} while (0)
 
 #define ASSERT_EQ(t, want, got)  KTEST_OR_RETURN(t, KTEST_COMPARE(t, want, ==, got, #got))

@@ -7,8 +7,6 @@
 
 #include <quarry/bootinfo.h>
 #include <quarry/compiler.h>
-#include <quarry/config.h>
-#include <quarry/errno.h>
 #include <quarry/out.h>
 #include <quarry/types.h>
 
@@ -33,15 +31,7 @@ QAPI void tests_init(const struct tests_setup *setup);
  * Return:  0, or -EINVAL.
  * Context: boot; a thread, between tests.
  */
-#if CONFIG_FAULT_INJECT
 QAPI int faults_parse(const char *text);
-#else
-static inline QAPI int faults_parse(const char *text)
-{
-	(void)text;
-	return -EINVAL;
-}
-#endif
 
 /**
  * death_commit - commit the crime called @name, which the kernel is expected not to survive.
