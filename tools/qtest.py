@@ -339,6 +339,12 @@ def junit_tests(path):
     return tests
 
 
+def program_named_in(path):
+    """The host program that a pytest file runs, BUILD / "host/NAME" in its text, or ""."""
+    named = re.search(r'BUILD / "(host/[\w-]+)"', path.read_text(encoding="utf-8"))
+    return str(BUILD / named[1]) if named else ""
+
+
 def pytest_job(path, kernel, long=False):
     name = "pytest-" + str(path.relative_to(ROOT / "tests").with_suffix("")).replace("/", "-")
 
@@ -359,7 +365,7 @@ def pytest_job(path, kernel, long=False):
         if not verdict.tests:
             verdict.problems.append("no test ran")
         return verdict
-    return Job(name, "pytest", run)
+    return Job(name, "pytest", run, program=program_named_in(path))
 
 
 def host_programs(which="host-tests"):
@@ -375,8 +381,15 @@ def host_programs(which="host-tests"):
 def build_host_programs(paths):
     """Make them all; what cannot be made then fails as a job that does not start."""
     if paths:
-        subprocess.run([*make_argv(), "-k", f"-j{os.cpu_count()}", *paths], cwd=ROOT, check=False,
+        targets = [make_target(path) for path in paths]
+        subprocess.run([*make_argv(), "-k", f"-j{os.cpu_count()}", *targets], cwd=ROOT, check=False,
                        stdin=subprocess.DEVNULL, stdout=sys.stderr, env=make_env())
+
+
+def make_target(path):
+    """What make calls the file at @path: its name begins with BUILD, as make was given that."""
+    path = ROOT / path
+    return str(path.relative_to(ROOT) if BUILD == ROOT / "build" else path)
 
 
 def make_argv():

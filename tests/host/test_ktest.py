@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 BUILD = Path(os.environ.get("QUARRY_BUILD") or Path(__file__).parents[2] / "build")
-PROGRAM = BUILD / "host" / "ktest-fixture"
+PROGRAM = BUILD / "host/ktest-fixture"
 
 WHOLE = """\
 KTAP version 1

@@ -194,6 +194,24 @@ def test_a_configuration_that_does_not_build_is_a_failure(kernel, fake_make):
     assert verdict.log == "no rule\n"
 
 
+@pytest.mark.parametrize("build, target", [("build", "build/host/a-b"),
+                                           ("build/x", "{root}/build/x/host/a-b"),
+                                           ("/elsewhere", "/elsewhere/host/a-b")])
+def test_the_host_program_of_a_pytest_file_is_built_before_it_runs(fake_make, monkeypatch,
+                                                                   tmp_path, build, target):
+    words = fake_make("")
+    (tmp_path / "tests").mkdir()
+    monkeypatch.setattr(qtest, "ROOT", tmp_path)
+    monkeypatch.setattr(qtest, "BUILD", tmp_path / build)
+    path = tmp_path / "tests/test_x.py"
+    path.write_text('PROGRAM = BUILD / "host/a-b"\n')
+    job = qtest.pytest_job(path, "kernel")
+    qtest.build_host_programs([job.program])
+    assert words.read_text().split()[-1] == target.format(root=tmp_path)
+    path.write_text("# names none\n")
+    assert qtest.pytest_job(path, "kernel").program == ""
+
+
 def test_a_fault_of_the_runner_is_a_failure(kernel):
     def broken(stream):
         raise KeyError("oops")

@@ -1,9 +1,9 @@
-"""What is decided when a call of kmalloc() is compiled or linked, and what its fast paths hold.
+"""What is decided when a call is compiled or linked: of kmalloc(), and of fix_to_virt().
 
 A constant size picks its cache in the compiler: the disassembly shows no look-up.  One above the
 limit is left to the linker, which does not know the function that it calls.  Both are asked of gcc
 and clang, and of both limits.  The fast paths are the same instructions with and without the debug
-code.
+code.  So is the number of a fixed page: a constant address, or left to the linker.
 
 Objects and libraries are built below build/link, by the rules that build the kernel.
 """
@@ -51,6 +51,7 @@ def built_object(source, cc, config=""):
     return path
 
 
+@functools.cache
 def disassembled(path):
     """{function: [instruction]}; an operand that the linker fills in is a symbol, +offset."""
     text = subprocess.run(["objdump", "-dr", "--no-show-raw-insn", str(path)], check=True,
@@ -150,7 +151,7 @@ def test_a_variable_size_is_looked_up_at_run_time(functions, name):
 
 
 @functools.cache
-def library(cc, config):
+def library(cc, config=""):
     """libquarry.a for the sample port."""
     out = BUILD / f"lib-{cc}-{config.replace('=', '') or 'default'}"
     make(f"BUILD={out}", f"CC={cc}", f"CONFIG={config}", f"PORT={PORT}", "lib")
@@ -158,13 +159,16 @@ def library(cc, config):
 
 
 def link(cc, config, source, program):
-    """What the compiler and the linker said of the sample with one source file more."""
+    """What the compiler and the linker said of the sample with one source file more.
+
+    The limit changes no name that the library has, so the default one is linked with.
+    """
     sources = sorted(str(p) for p in (ROOT / PORT).glob("*.c"))
     define = [f"-DCONFIG_{config}"] if config else []
     return subprocess.run(
         [cc, *check_port.FLAGS, *define, "-Iinclude", f"-I{PORT}/include", "-nostdlib", "-static",
          "-o", program, *sources, f"tests/tools/{source}.c", "-Wl,--whole-archive",
-         library(cc, config), "-Wl,--no-whole-archive"], cwd=ROOT, capture_output=True, text=True,
+         library(cc), "-Wl,--no-whole-archive"], cwd=ROOT, capture_output=True, text=True,
         check=False)
 
 
@@ -178,6 +182,23 @@ def test_a_constant_size_above_the_limit_does_not_link_and_the_limit_does(cc, co
     missing = set(re.findall(r"undefined reference to [`']([^']+)'", bad.stderr))
     assert missing == {"__you_cannot_kmalloc_that_much"}, bad.stderr
     assert not re.search(r"\.c:\d+:\d+: error", bad.stderr)     # it did compile
+
+
+@COMPILERS
+def test_a_fixed_page_beyond_the_last_does_not_link_and_the_last_does(cc, tmp_path):
+    good = link(cc, "", "fixmap_last", tmp_path / "good")
+    assert good.returncode == 0, good.stderr
+    bad = link(cc, "", "fixmap_beyond_last", tmp_path / "bad")
+    assert bad.returncode != 0
+    missing = set(re.findall(r"undefined reference to [`']([^']+)'", bad.stderr))
+    assert missing == {"__fix_index_out_of_range"}, bad.stderr
+    assert not re.search(r"\.c:\d+:\d+: error", bad.stderr)     # it did compile
+
+
+@COMPILERS
+def test_a_constant_number_of_a_fixed_page_is_a_constant_address(cc):
+    code = disassembled(built_object("tests/tools/fixmap_last", cc))["fixmap_last"]
+    assert [i.split() for i in without_frame(code)] == [["mov", "$0xffffe000,%eax"]], code
 
 
 # ---- the fast paths -----------------------------------------------------------------------------
