@@ -238,7 +238,6 @@ static inline __always_inline int faulty_monitor_execute(struct out *o, char *li
 #define kstrdup(...)                     faulty_kstrdup(__VA_ARGS__)
 #define kstrndup(...)                    faulty_kstrndup(__VA_ARGS__)
 #define kmem_cache_create(...)           faulty_kmem_cache_create(__VA_ARGS__)
-#define kmem_cache_create(...)           faulty_kmem_cache_create(__VA_ARGS__)
 #define kmem_cache_alloc(...)            faulty_kmem_cache_alloc(__VA_ARGS__)
 #define kmem_cache_zalloc(...)           faulty_kmem_cache_zalloc(__VA_ARGS__)
 #define slab_alloc_kernel(...)           faulty_slab_alloc_kernel(__VA_ARGS__)
