@@ -267,7 +267,8 @@ def summary(results, seconds):
           f"{sum(r.tried for r in fixed)} tried, {sum(r.covered for r in fixed)} covered; "
           f"{len(walks)} random tests, {sum(r.walks for r in walks)} walks, "
           f"{sum(r.covered for r in walks)} failures in them")
-    print(f"# {sum(not r.points and r.applies and not r.failures for r in results)} tests without a point, "
+    pointless = [r for r in results if r.applies and not r.points and not r.failures]
+    print(f"# {len(pointless)} tests without a point, "
           f"{sum(not r.applies for r in results)} that do not apply")
     kinds = sum((r.kinds for r in results), collections.Counter())
     print("# points that failed, by kind: "

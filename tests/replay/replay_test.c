@@ -30,7 +30,7 @@ static bool says(const char *what)
 }
 
 #if CONFIG_FAULT_INJECT
-/* As a call of mm/ (../faults.h): one that had no memory is made again, and its text is forgotten. */
+/* As a call of mm/ (../faults.h): one that had no memory is made again, with a new text. */
 static int replayed(const struct trace_record *records, unsigned long nr, const char *words)
 {
 	int r;

@@ -21,7 +21,8 @@ import qtest  # noqa: E402
 
 BUILD = Path(os.environ.get("QUARRY_BUILD", ROOT / "build")).resolve()
 PROGRAM = "hosted/quarry-m64-gcc-asan"
-PARTS = ("Makefile", "linker.ld", "arch", "boot", "include", "kernel", "lib", "mm", "tests", "tools")
+PARTS = ("Makefile", "linker.ld", "arch", "boot", "include", "kernel", "lib", "mm", "tests",
+         "tools")
 
 # What is taken out of mm/: a file, the lines, tests that come by, what is said of them.
 BROKEN = [
