@@ -359,6 +359,17 @@ static void init_cache(struct kmem_cache *c, const char *name, size_t size, size
 	magazine_attach(c);
 }
 
+/* Until nobody changed them while we did: the last word is the watchers'. */
+static void follow_watchers(struct kmem_cache *c)
+{
+	unsigned int limit;
+
+	do {
+		limit = allowed_limit(c);
+		magazine_set_limit(c, limit);
+	} while (limit != allowed_limit(c));
+}
+
 QAPI struct kmem_cache *slab_cache_create(const char *name, size_t size, size_t align,
 					  unsigned long flags, slab_ctor_t ctor, slab_ctor_t dtor,
 					  gfp_t gfp)
@@ -378,7 +389,7 @@ QAPI struct kmem_cache *slab_cache_create(const char *name, size_t size, size_t 
 	add_cache(c);
 	/* Whoever changed all limits meanwhile did not find it on the list. */
 	if (unlikely(c->magazine_limit != allowed_limit(c)))
-		magazine_set_limit(c, allowed_limit(c));
+		follow_watchers(c);
 	return c;
 }
 

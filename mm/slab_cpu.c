@@ -338,8 +338,10 @@ QAPI unsigned int kmem_cache_alloc_bulk(struct kmem_cache *c, gfp_t gfp, unsigne
 	const void *caller = __builtin_return_address(0);
 
 	check_request(c, gfp);
-	if (fault_object(gfp, c->object_size) || !take_many(c, gfp, nr, objs))
+	if (fault_object(gfp, c->object_size) || !take_many(c, gfp, nr, objs)) {
+		alloc_trace_object(c, NULL, gfp, caller);
 		return 0;
+	}
 	if (slab_debugged(c) || (gfp & __GFP_ZERO)) {
 		for (unsigned int i = 0; i < nr; i++)
 			prepare(c, objs[i], gfp, caller);

@@ -19,6 +19,7 @@
 
 #if CONFIG_FAULT_INJECT
 
+#include <quarry/alloc_trace.h>
 #include <quarry/dma.h>
 #include <quarry/dmapool.h>
 #include <quarry/errno.h>
@@ -155,6 +156,8 @@ FAULTY(void *, dma_pool_alloc, !r, (struct dma_pool * pool, gfp_t gfp, dma_addr_
 FAULTY(void *, dma_pool_zalloc, !r, (struct dma_pool * pool, gfp_t gfp, dma_addr_t *handle),
        (pool, gfp, handle))
 
+FAULTY(int, alloc_trace_start, r, (size_t size), (size))
+
 /* What would panic without memory fails instead, while some is to be missing. */
 static inline __always_inline struct kmem_cache *faulty_kmem_cache_create(const char *name,
 									  size_t size, size_t align,
@@ -238,7 +241,6 @@ static inline __always_inline int faulty_monitor_execute(struct out *o, char *li
 #define kstrdup(...)                     faulty_kstrdup(__VA_ARGS__)
 #define kstrndup(...)                    faulty_kstrndup(__VA_ARGS__)
 #define kmem_cache_create(...)           faulty_kmem_cache_create(__VA_ARGS__)
-#define kmem_cache_create(...)           faulty_kmem_cache_create(__VA_ARGS__)
 #define kmem_cache_alloc(...)            faulty_kmem_cache_alloc(__VA_ARGS__)
 #define kmem_cache_zalloc(...)           faulty_kmem_cache_zalloc(__VA_ARGS__)
 #define slab_alloc_kernel(...)           faulty_slab_alloc_kernel(__VA_ARGS__)
@@ -277,6 +279,7 @@ static inline __always_inline int faulty_monitor_execute(struct out *o, char *li
 #define dma_pool_create(...)             faulty_dma_pool_create(__VA_ARGS__)
 #define dma_pool_alloc(...)              faulty_dma_pool_alloc(__VA_ARGS__)
 #define dma_pool_zalloc(...)             faulty_dma_pool_zalloc(__VA_ARGS__)
+#define alloc_trace_start(...)           faulty_alloc_trace_start(__VA_ARGS__)
 
 #endif
 #endif

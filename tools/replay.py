@@ -19,6 +19,7 @@ import traces
 from bench import TableError, records
 
 MIB = 1024
+PAGE_SIZE = 4096
 ICOUNT = "shift=0,sleep=off"
 SECONDS = 600
 BUDGETS = traces.ROOT / "tests/replay/budgets.tsv"
@@ -62,12 +63,16 @@ class Result:
     @property
     def per_op(self):
         """Instructions per operation; None: there is no figure."""
-        if self.problems or self.run.checks:
+        if self.problems or self.run.checks or not self.number("ops", "ops"):
             return None
         return sum(k["total"] for k in self.kinds.values()) / self.number("ops", "ops")
 
+    def kib(self, line, key, unit):
+        """A footprint as text, where there is a figure."""
+        return "-" if self.problems else f"{self.number(line, key) * unit >> 10} KiB"
+
     def ratio(self, pages, live):
-        taken = self.number("peak_pages", pages) * 4096
+        taken = self.number("peak_pages", pages) * PAGE_SIZE
         alive = self.number("peak_live", live)
         return taken / alive if alive and not self.problems else None
 
@@ -230,8 +235,8 @@ def result_line(r):
     if "ops" not in r.lines or "peak_pages" not in r.lines:
         return f"{r.trace:<10}{r.run.what:<13}{r.where:<9}{'-':>10}"
     return (f"{r.trace:<10}{r.run.what:<13}{r.where:<9}{r.number('ops', 'ops'):>10}"
-            f"{cell(r.per_op, 1):>10}{r.number('peak_live', 'bytes') >> 10:>8} KiB"
-            f"{r.number('peak_pages', 'taken') * 4:>8} KiB{cell(r.ratio('taken', 'bytes'), 2):>7}"
+            f"{cell(r.per_op, 1):>10}{r.kib('peak_live', 'bytes', 1):>12}"
+            f"{r.kib('peak_pages', 'taken', PAGE_SIZE):>12}{cell(r.ratio('taken', 'bytes'), 2):>7}"
             f"{cell(r.ratio('objects', 'object_bytes'), 2):>9}"
             f"{cell(r.ratio('lazy', 'object_bytes'), 2):>6}  {r.lines['ops']['failed']}")
 

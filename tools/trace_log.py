@@ -85,8 +85,8 @@ class Converter:
         self.callers = []
         self.left_out = set()       # numbers of objects that are the allocator's own
         self.alive = {}             # ("page" or "object", place): index of its birth in out
-        self.parts = {}             # place of a page of a split block: the block's place
-        self.nr_parts = {}          # place of a split block: pages of it that are not freed
+        self.parts = {}             # place of a page of a split block: where alive has the block
+        self.nr_parts = {}          # that place: pages of the block that are not freed
         self.nr_ids = 0
         self.caches = {}            # size: index
         self.count = collections.Counter()
@@ -115,7 +115,7 @@ class Converter:
         if not place[1]:
             self.count["failed-calls-left-out"] += 1
             return
-        if place in self.alive:
+        if place in self.alive or place in self.parts:
             self.count["inferred-frees"] += 1
             self.free({traces.PAGE_ALLOC: traces.PAGE_FREE, traces.VMALLOC: traces.VFREE,
                        traces.CACHE_ALLOC: traces.CACHE_FREE}.get(op, traces.KFREE), place, 0)
@@ -147,6 +147,7 @@ class Converter:
         self.out.append([op, 0, made[2], flags, made[4], made[5], aux])
 
     def mark(self, place, flag):
+        place = self.parts.get(place, place)
         if place in self.alive:
             self.out[self.alive[place]][3] |= flag
 
@@ -157,9 +158,12 @@ class Converter:
     def split(self, place, order):
         if place not in self.alive:
             return
-        self.nr_parts[place] = 1 << order
+        # Its first page may be somebody else's while others of it live: the block moves aside.
+        block = ("split", self.alive[place])
+        self.alive[block] = self.alive.pop(place)
+        self.nr_parts[block] = 1 << order
         for i in range(1 << order):
-            self.parts[(place[0], place[1] + i)] = place
+            self.parts[(place[0], place[1] + i)] = block
 
     def block_of(self, place):
         """The block that this free ends; None: some of its pages are left."""

@@ -5,6 +5,7 @@ import gzip
 import os
 import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,8 +72,8 @@ def load(path):
     try:
         with gzip.open(path) as packed:
             data = packed.read()
-    except OSError as error:
-        raise TraceError(str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise TraceError(f"{path}: {error}") from error
     end = data.find(b"\n", data.find(b"\n" + END.encode()) + 1) + 1
     if not end or (len(data) - end) % RECORD.size:
         raise TraceError(f"{path}: no trace, or cut within a record")

@@ -75,8 +75,8 @@ struct fault_counts {
  * While page is armed the per-CPU lists are out of use, and while object is armed the magazines
  * are, so that no request gets around its point.
  *
- * Return:  0; -EINVAL when a number is out of its range, and nothing changes.
- * Context: thread; boot.
+ * Return:  0; -EINVAL when a number is out of its range, or for memblock, and nothing changes.
+ * Context: a thread, one at a time; boot.
  */
 QAPI int fault_attr_set(enum fault_kind kind, const struct fault_attr *attr) __must_check;
 
@@ -93,14 +93,14 @@ QAPI void fault_attr_get(enum fault_kind kind, struct fault_attr *attr);
  * @nth:   from 1 on; 0: points are counted only.
  * @times: ~0ul: all.
  *
- * Context: thread; boot.
+ * Context: a thread, one at a time; boot.
  */
 QAPI void fault_nth(unsigned int kinds, unsigned long nth, unsigned long times);
 
 /**
  * fault_off - arm nothing: as after boot.  Counts stay.
  *
- * Context: thread; boot.
+ * Context: a thread, one at a time; boot.
  */
 QAPI void fault_off(void);
 
@@ -146,7 +146,7 @@ QAPI const char *fault_kind_name(enum fault_kind kind);
  * fault_parse - do what @text says, in the words above.
  *
  * Return:  0; -EINVAL when it says nothing that makes sense, and nothing changes.
- * Context: thread; boot.
+ * Context: a thread, one at a time; boot.
  */
 QAPI int fault_parse(const char *text) __must_check;
 

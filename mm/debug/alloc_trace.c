@@ -191,7 +191,7 @@ static void set_armed(bool on)
 {
 	unsigned long flags = spin_lock_irqsave(&trace_lock);
 
-	alloc_trace_armed = on;
+	WRITE_ONCE(alloc_trace_armed, on);
 	spin_unlock_irqrestore(&trace_lock, flags);
 	pcp_enable(!pages_watched());
 	slab_magazines_enable(!objects_watched());

@@ -56,7 +56,7 @@ static unsigned int nr_suspended;
 static uint64_t random_state;
 
 /* What fault_nth() was told, and the points of its kinds since. */
-static struct {
+static struct nth {
 	unsigned int kinds;
 	unsigned long at, times, seen;
 } nth;
@@ -183,8 +183,8 @@ QAPI int fault_attr_set(enum fault_kind kind, const struct fault_attr *attr)
 {
 	unsigned long flags;
 
-	if (attr->probability > PERCENT || !attr->interval || attr->times < -1 || attr->space < 0 ||
-	    attr->verbose > VERBOSE_MAX)
+	if (kind == FAULT_MEMBLOCK || attr->probability > PERCENT || !attr->interval ||
+	    attr->times < -1 || attr->space < 0 || attr->verbose > VERBOSE_MAX)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&fault_lock);
 	attrs[kind] = *attr;
@@ -292,6 +292,12 @@ static bool cut_word(const char **text, char end, char word[WORD_BYTES])
 	return true;
 }
 
+/* Something is missing behind it. */
+static bool ends_with_comma(const char *text)
+{
+	return *text && text[strlen(text) - 1] == ',';
+}
+
 /* -1, or a number up to INT_MAX. */
 static int parse_int(const char *word, int *value)
 {
@@ -376,7 +382,7 @@ static int set_spec(enum fault_kind kind, const char *text)
 {
 	struct fault_attr a = FAULT_ATTR_DEFAULT;
 
-	if (!*text || parse_spec(text, &a))
+	if (!*text || ends_with_comma(text) || parse_spec(text, &a))
 		return -EINVAL;
 	return fault_attr_set(kind, &a);
 }
@@ -397,11 +403,11 @@ static int parse_nth(const char *text)
 	char kind[WORD_BYTES], word[WORD_BYTES];
 	int at, times = 1;
 
-	if (!cut_word(&text, ',', kind) || !kinds_called(kind))
+	if (ends_with_comma(text) || !cut_word(&text, ',', kind) || !kinds_called(kind))
 		return -EINVAL;
 	if (!cut_word(&text, ',', word) || parse_int(word, &at) || at < 0)
 		return -EINVAL;
-	if (*text && parse_int(text, &times))
+	if (*text && (parse_int(text, &times) || !times))
 		return -EINVAL;
 	fault_nth(kinds_called(kind), (unsigned long)at, times < 0 ? ~0ul : (unsigned long)times);
 	return 0;
@@ -445,23 +451,29 @@ __init QAPI int fault_option_parse(const char *value)
 
 QAPI void fault_show(struct out *o)
 {
+	struct nth now;
 	struct fault_counts c;
+	unsigned long flags;
 
 	fault_count(&c);
 	for (unsigned int kind = 0; kind < FAULT_NR_KINDS; kind++) {
-		const struct fault_attr *a = &attrs[kind];
+		struct fault_attr a;
 
+		fault_attr_get((enum fault_kind)kind, &a);
 		out_printf(o, "fault kind=%s armed=%d seen=%lu failed=%lu", kind_names[kind],
 			   fault_on((enum fault_kind)kind), c.seen[kind], c.failed[kind]);
-		if (a->probability)
+		if (a.probability)
 			out_printf(o,
 				   " interval=%u probability=%u space=%d times=%d min-order=%u "
 				   "ignore-gfp-wait=%d ignore-gfp-highmem=%d verbose=%u",
-				   a->interval, a->probability, a->space, a->times, a->min_order,
-				   a->ignore_gfp_wait, a->ignore_gfp_highmem, a->verbose);
+				   a.interval, a.probability, a.space, a.times, a.min_order,
+				   a.ignore_gfp_wait, a.ignore_gfp_highmem, a.verbose);
 		out_printf(o, "\n");
 	}
-	if (nth.kinds)
-		out_printf(o, "fault nth=%lu times=%ld seen=%lu\n", nth.at, (long)nth.times,
-			   nth.seen);
+	flags = spin_lock_irqsave(&fault_lock);
+	now = nth;
+	spin_unlock_irqrestore(&fault_lock, flags);
+	if (now.kinds)
+		out_printf(o, "fault nth=%lu times=%ld seen=%lu\n", now.at, (long)now.times,
+			   now.seen);
 }

@@ -35,7 +35,7 @@ QAPI void fault_mm_stands(void);
 
 static inline bool fault_on(enum fault_kind kind)
 {
-	return unlikely(fault_armed & 1u << kind);
+	return unlikely(READ_ONCE(fault_armed) & 1u << kind);
 }
 
 static inline bool fault_page(gfp_t gfp, unsigned int order)

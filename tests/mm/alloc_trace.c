@@ -211,6 +211,28 @@ KTEST(alloc_trace, a_call_that_fails_is_recorded_without_a_result)
 	alloc_trace_free();
 }
 
+KTEST(alloc_trace, objects_in_bulk_that_cannot_be_had_are_one_failed_call)
+{
+	const struct alloc_trace_record *r = NULL;
+	void *objs[NR_OBJS];
+	struct kmem_cache *c;
+	HOARD(h);
+
+	if (busy())
+		return;
+	c = kmem_cache_create("traced", OBJ_SIZE, 0, 0, NULL, NULL);
+	ASSERT_NE(t, NULL, c);
+	ASSERT_EQ(t, 0, alloc_trace_start(LARGE_RING_SIZE));
+	hoard_machine(&h);
+	EXPECT_EQ(t, 0, kmem_cache_alloc_bulk(c, GFP_NOWAIT | __GFP_NOWARN, NR_OBJS, objs));
+	alloc_trace_stop();
+	hoard_free(&h);
+	EXPECT_GE(t, 1, find(ALLOC_TRACE_CACHE_ALLOC, 0, &r));
+	EXPECT_TRUE(t, r && r->gfp == (GFP_NOWAIT | __GFP_NOWARN) && r->size == OBJ_SIZE);
+	alloc_trace_free();
+	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
+}
+
 KTEST(alloc_trace, a_full_ring_stops_and_counts)
 {
 	const unsigned long room = ALLOC_TRACE_SIZE_MIN / sizeof(struct alloc_trace_record);

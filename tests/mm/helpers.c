@@ -14,6 +14,7 @@
 #include "helpers.h"
 
 #include <quarry/align.h>
+#include <quarry/alloc_trace.h>
 #include <quarry/config.h>
 #include <quarry/fault_inject.h>
 #include <quarry/kernel.h>
@@ -75,13 +76,27 @@ QAPI bool option_given(const char *word)
 	return false;
 }
 
+#if CONFIG_ALLOC_TRACE
+static bool recording(void)
+{
+	struct alloc_trace_status status;
+
+	alloc_trace_get_status(&status);
+	return status.on;
+}
+#else
+static bool recording(void)
+{
+	return false;
+}
+#endif
+
 QAPI bool lists_in_use(void)
 {
 	return !option_given("page_poison=1") && !option_given("init_on_alloc=1") &&
 	       !option_given("init_on_free=1") &&
 	       !(CONFIG_PAGE_OWNER && option_given("page_owner=1")) &&
-	       !(CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_PAGE) &&
-	       !(CONFIG_ALLOC_TRACE && option_given("alloc_trace=8M"));
+	       !(CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_PAGE) && !recording();
 }
 
 QAPI gfp_t gfp_with_lists(void)

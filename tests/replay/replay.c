@@ -224,7 +224,7 @@ static size_t kmalloc_size(const struct trace_record *rec)
 {
 	size_t align = rec->op == TRACE_MEMALIGN ? (size_t)1 << rec->arg : 1;
 
-	if (align <= KMALLOC_ALIGN)
+	if (align <= KMALLOC_ALIGN || rec->size > KMALLOC_MAX_SIZE)
 		return rec->size;
 	return (size_t)1 << log2_roundup(max((size_t)rec->size, align));
 }

@@ -11,6 +11,7 @@
 #include <quarry/mm.h>
 #include <quarry/string.h>
 
+#include "../faults.h"
 #include "../mm/helpers.h"
 #include "replay.h"
 
@@ -28,8 +29,26 @@ static bool says(const char *what)
 	return strstr(text, what) != NULL;
 }
 
-#define REPLAY(records, words) \
-	replay_records(to_text(), "test", records, ARRAY_SIZE(records), words)
+#if CONFIG_FAULT_INJECT
+/* As a call of mm/ (../faults.h): one that had no memory is made again, with a new text. */
+static int replayed(const struct trace_record *records, unsigned long nr, const char *words)
+{
+	int r;
+
+	do {
+		faults_enter();
+		r = replay_records(to_text(), "test", records, nr, words);
+	} while (faults_again(r));
+	return r;
+}
+#else
+static int replayed(const struct trace_record *records, unsigned long nr, const char *words)
+{
+	return replay_records(to_text(), "test", records, nr, words);
+}
+#endif
+
+#define REPLAY(records, words) replayed(records, ARRAY_SIZE(records), words)
 
 #define REC(op_, id_, size_)                              \
 	{                                                 \

@@ -112,6 +112,25 @@ def test_a_split_block_ends_with_the_last_of_its_pages():
     assert trace.value("split-page-frees-merged") == "1"
 
 
+def test_a_page_of_a_split_block_may_be_somebody_elses_before_the_others_are_free():
+    trace, _ = trace_of(rec(traces.PAGE_ALLOC, 8, 8192, order=1),
+                        rec(trace_log.SPLIT, 8, order=1),
+                        rec(traces.PAGE_FREE, 8), rec(traces.PAGE_ALLOC, 8, 4096),
+                        rec(traces.PAGE_FREE, 9), rec(traces.PAGE_FREE, 8))
+    assert [(r[0], r[4]) for r in trace] == [(traces.PAGE_ALLOC, 1), (traces.PAGE_ALLOC, 2),
+                                             (traces.PAGE_FREE, 1), (traces.PAGE_FREE, 2)]
+    assert trace.value("inferred-frees") == trace.value("dropped-foreign-frees") == "0"
+
+
+def test_a_page_of_a_split_block_that_is_taken_again_was_freed_unseen():
+    trace, _ = trace_of(rec(traces.PAGE_ALLOC, 8, 8192, order=1),
+                        rec(trace_log.SPLIT, 8, order=1),
+                        rec(traces.PAGE_ALLOC, 9, 4096), rec(traces.PAGE_FREE, 9))
+    assert [(r[0], r[4]) for r in trace] == [(traces.PAGE_ALLOC, 1), (traces.PAGE_ALLOC, 2),
+                                             (traces.PAGE_FREE, 2)]
+    assert trace.value("inferred-frees") == "1"
+
+
 def test_masks_become_what_a_trace_says_of_them():
     bits = trace_log.gfp_bits()
     trace, _ = trace_of(

@@ -80,6 +80,10 @@ def test_what_is_no_trace_is_refused(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(traces.TraceError):
         traces.load(path)
+    traces.save(path, [], bytes(64))
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(traces.TraceError):
+        traces.load(path)
     traces.save(path, [], b"half a record")
     with pytest.raises(traces.TraceError):
         traces.load(path)
@@ -105,6 +109,11 @@ def test_a_failed_allocation_leaves_no_figure():
     assert len(result.problems) == 1
     assert result.per_op is None
     assert " - " in replay.result_line(result)
+    assert "KiB" not in replay.result_line(result)
+
+
+def test_a_run_without_an_operation_has_no_figure():
+    assert result_of(LOG.replace("ops=4", "ops=0")).per_op is None
 
 
 def test_a_run_that_does_not_come_to_its_end_is_a_problem():

@@ -3,6 +3,8 @@
 The broken mm/ is a copy of the tree, built on top of the objects that are there.
 """
 
+import argparse
+import dataclasses
 import os
 import re
 import shutil
@@ -52,6 +54,31 @@ def test_only_expectations_may_fail_of_a_test_with_figures_that_change():
     assert not run_of("\nnot ok 1 a.b\n").verdict(True)
     assert run_of("\nnot ok 1 a.b\n", world="1").verdict(True)
     assert run_of(status=18).verdict(True)
+
+
+class Recorded(faults.Faults):
+    """Runs that are known already: the first counts the points."""
+
+    def __init__(self, exact, *runs):
+        super().__init__(argparse.Namespace(every=1, mem="64M"), exact)
+        self.runs = list(runs)
+
+    def run(self, name, what):
+        return dataclasses.replace(self.runs.pop(0), what=what)
+
+
+def test_an_excuse_that_no_run_needed_is_a_failure(capsys):
+    counted, bad = run_of(points="1"), run_of("\nnot ok 1 a.b\n")
+    assert not Recorded(["a.b"], counted, bad).test("a.b").failures
+    assert Recorded([], counted, bad).test("a.b").failures
+    assert Recorded(["a.b"], counted, run_of()).test("a.b").failures
+    assert "excuses it" in capsys.readouterr().out
+
+
+def test_a_test_that_dies_before_its_points_are_counted_is_shown(capsys):
+    result = Recorded([], faults.Run("count", 18, "panic: x\n", {})).test("a.b")
+    assert result.failures
+    assert "not ok a.b" in capsys.readouterr().out
 
 
 def test_of_many_points_both_ends_and_some_between_are_tried():

@@ -18,10 +18,10 @@
 #include <quarry/align.h>
 #include <quarry/asm/restart.h>
 #include <quarry/config.h>
-#include <quarry/fault_inject.h>
 #include <quarry/ktest.h>
 #include <quarry/printk.h>
 
+#include "../../../mm/debug/watch.h"
 #include "../helpers.h"
 
 static struct kmem_cache *cache_of(size_t size, unsigned long flags)
@@ -45,9 +45,7 @@ static bool may_lack_magazine(const struct kmem_cache *c)
 {
 	unsigned long nr_others = kmem_cache_nr_in_use(&cache_cache);
 
-	return slab_debugged(c) || nr_others + 1 >= CONFIG_SLAB_MAGAZINES ||
-	       (CONFIG_FAULT_INJECT && fault_kinds() & 1u << FAULT_OBJECT) ||
-	       option_given("alloc_trace=8M");
+	return slab_debugged(c) || nr_others + 1 >= CONFIG_SLAB_MAGAZINES || objects_watched();
 }
 
 /* A cache with a magazine, a shared one, and room for several batches; NULL: none may have it. */
