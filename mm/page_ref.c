@@ -29,7 +29,6 @@ static struct page *find_head(struct page *page)
 
 	for (unsigned int order = 1; order < MAX_ORDER; order++) {
 		struct page *head = pfn_to_page(ALIGN_DOWN(pfn, 1ul << order));
-
 		unsigned long flags = READ_ONCE(head->flags);
 
 		if ((flags & PG_head) && flags_order(flags) >= order)

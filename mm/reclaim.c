@@ -26,6 +26,7 @@
 #include <quarry/env.h>
 #include <quarry/highmem.h>
 #include <quarry/mm.h>
+#include <quarry/panic.h>
 #include <quarry/shrinker.h>
 #include <quarry/spinlock.h>
 
@@ -61,7 +62,8 @@ QAPI void shrinker_unregister(struct shrinker *s)
 {
 	might_sleep();
 	while (!try_unregister(s))
-		BUG_ON(!env_wait_for_memory(UNREGISTER_WAIT_MS));
+		if (!env_wait_for_memory(UNREGISTER_WAIT_MS))
+			panic("shrinker %s is unregistered by itself, while it runs", s->name);
 }
 
 /* The shrinker behind @s, or the first one, which stays meanwhile; @s need not.  NULL: no more. */

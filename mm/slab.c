@@ -398,20 +398,27 @@ QAPI void cache_return(struct kmem_cache *c, unsigned int nr, void **objs)
 	spin_unlock_irqrestore(&c->lock, flags);
 }
 
-QAPI void cache_set_shared_limit(struct kmem_cache *c, unsigned int limit)
+/* Empty the shared magazine; then it may hold @limit, or NULL: as much as before. */
+static void empty_shared(struct kmem_cache *c, const unsigned int *limit)
 {
 	void *objs[PERCPU_STACK_SLOTS];
 	unsigned long flags = spin_lock_irqsave(&c->lock);
 	unsigned int nr = take_shared(c, ARRAY_SIZE(objs), objs + ARRAY_SIZE(objs));
 
-	c->shared_limit = limit;
+	if (limit)
+		c->shared_limit = *limit;
 	spin_unlock_irqrestore(&c->lock, flags);
 	cache_return(c, nr, objs + ARRAY_SIZE(objs) - nr);
 }
 
+QAPI void cache_set_shared_limit(struct kmem_cache *c, unsigned int limit)
+{
+	empty_shared(c, &limit);
+}
+
 QAPI void cache_drain_shared(struct kmem_cache *c)
 {
-	cache_set_shared_limit(c, c->shared_limit);
+	empty_shared(c, NULL);
 }
 
 /* ---- empty slabs ------------------------------------------------------------------------ */

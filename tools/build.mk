@@ -45,9 +45,8 @@ run: setup
 .PHONY: hosted
 hosted: setup
 	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
-		$(hosted-out)/quarry-$(VARIANT) </dev/null >&2
-	@$(UNDER) $(hosted-out)/quarry-$(VARIANT) -m $(MEM) -c $(CPUS) $(if $(filter threads,$(SCHED)),-t) \
-		$(addprefix -i ,$(MODULES)) $(APPEND)
+		$(hosted-program) </dev/null >&2
+	@$(UNDER) $(hosted-program) $(hosted-args)
 
 # Lines and branches of mm/ and lib/ that the tests reach, as a process.
 .PHONY: coverage
@@ -68,9 +67,9 @@ fuzz: setup
 .PHONY: faults
 faults: setup
 	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
-		$(hosted-out)/quarry-$(VARIANT) $(if $(FILTER),,$(KERNEL)) </dev/null >&2
+		$(hosted-program) $(if $(FILTER),,$(KERNEL)) </dev/null >&2
 	@rows=0; $(if $(FILTER),,$(qtest) --long --filter 'faults*' || rows=1;) \
-		$(PYTHON) tools/faults.py --program $(hosted-out)/quarry-$(VARIANT) \
+		$(PYTHON) tools/faults.py --program $(hosted-program) \
 		--filter '$(subst ','\'',$(FILTER))' && exit $$rows
 
 .PHONY: debug
@@ -163,7 +162,7 @@ Machine (run, debug)
 
 Process (hosted)
   MEM, APPEND, MODULES as above; VARIANT=$(VARIANT) (tools/hosted.mk has the others)
-  CPUS=$(CPUS)          SCHED=seed: one runs at a time, drawn from a seed; SCHED=threads: at once
+  CPUS=$(CPUS)          CPUs; SCHED=seed: one runs at a time, drawn from a seed; SCHED=threads: at once
   UNDER="..."     a program to run it under: gdb --args, perf record
 
 Tests (test, test-long)

@@ -13,6 +13,7 @@ KEYS = ("variant", "under", "mem", "cpus", "sched", "map", "modules", "test", "a
         "ends", "when")
 SCHEDULERS = {"seed": [], "threads": ["-t"]}
 ENDS = ("tests", "panic")
+WHEN = ("quick", "long")
 CRIME_KEYS = ("variant", "variant-long", "without", "without-64")
 PROGRAM = "hosted/quarry-{}"
 TIMEOUT = 120.0         # seconds for one run; longer ones say so
@@ -53,8 +54,8 @@ def read_config(path=HOSTED_CONFIG):
         wrong = [key for key in parser[section] if key not in allowed]
         if wrong:
             raise ConfigError(f"hosted.cfg [{section}]: unknown key {wrong[0]}")
-        for key, known in (("sched", SCHEDULERS), ("ends", ENDS)):
-            if parser[section].get(key, known and list(known)[0]) not in known:
+        for key, known in (("sched", SCHEDULERS), ("ends", ENDS), ("when", WHEN)):
+            if key in parser[section] and parser[section][key] not in known:
                 raise ConfigError(f"hosted.cfg [{section}]: {key} is none of {', '.join(known)}")
     return parser
 

@@ -80,7 +80,9 @@ static __cold __noreturn void report(const struct host_fault *f, enum tlb_answer
 	reporting = true;
 	pr_emerg("fault: page fault\n");
 	pr_emerg("page fault: %s of %08lx, %s\n", f->is_write ? "write" : "read", f->va,
-		 why == TLB_PROTECTED ? "page is protected" : "page is not present");
+		 f->is_no_frame       ? "the host has no memory" :
+		 why == TLB_PROTECTED ? "page is protected" :
+					"page is not present");
 	if (region_hook)
 		pr_emerg("page fault: %08lx lies in %s\n", f->va, region_hook(f->va));
 	backtrace_show(&out_console, f->pc, f->fp);
@@ -92,6 +94,9 @@ void hosted_fault(struct host_fault *f)
 {
 	enum tlb_answer answer = tlb_fill(f->va, f->is_write);
 
+	/* What no translation mends would fault for ever. */
+	if (answer == TLB_FILLED && (f->is_fetch || f->is_no_frame))
+		answer = TLB_PROTECTED;
 	if (answer != TLB_FILLED && !probe_fixup(f))
 		report(f, answer);
 }

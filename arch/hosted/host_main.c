@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #define DEFAULT_MIB 64
+#define MIB_MAX     0x10000 /* 64 GiB: physical addresses have 36 bits */
+#define MIB_PER_GIB 1024
 #define MODULES_MAX 16
 #define CMDLINE_MAX 1024
 #define CPUS_MAX    32
@@ -143,13 +145,12 @@ static void read_module(struct host_module *m, const char *path)
 static unsigned long parse_mib(const char *text)
 {
 	char *end;
-	unsigned long mib = strtoul(text, &end, 0);
+	unsigned long unit, nr = strtoul(text, &end, 0);
 
-	if (*end == 'G')
-		mib <<= 10;
-	if (!mib || (*end && strcmp(end, "G") && strcmp(end, "M")))
+	unit = *end == 'G' ? MIB_PER_GIB : 1;
+	if (!nr || nr > MIB_MAX / unit || (*end && strcmp(end, "G") && strcmp(end, "M")))
 		fail(text, "is no size of RAM");
-	return mib;
+	return nr * unit;
 }
 
 static unsigned int parse_cpus(const char *text)
@@ -207,7 +208,9 @@ int main(int argc, char **argv)
 			boot.nr_cpus = parse_cpus(optarg);
 		else if (option == 't')
 			boot.at_once = 1;
-		else if (option == 'i' && boot.nr_modules < MODULES_MAX)
+		else if (option == 'i' && boot.nr_modules == MODULES_MAX)
+			fail(optarg, "is one module too many");
+		else if (option == 'i')
 			read_module(&modules[boot.nr_modules++], optarg);
 		else
 			fail(argv[0],

@@ -24,7 +24,9 @@
 #include <unistd.h>
 #include <valgrind/valgrind.h>
 
-#define ERROR_WRITE 2 /* bit of the page-fault error code: it was a write */
+/* Bits of the page-fault error code. */
+#define ERROR_WRITE 0x02
+#define ERROR_FETCH 0x10
 
 #if defined(__x86_64__)
 #define REG_PC     REG_RIP
@@ -158,10 +160,11 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		.pc = (unsigned long)regs[REG_PC],
 		.fp = (unsigned long)regs[REG_FP],
 		.is_write = (regs[REG_ERR] & ERROR_WRITE) != 0,
+		.is_fetch = (regs[REG_ERR] & ERROR_FETCH) != 0,
+		.is_no_frame = signal == SIGBUS,
 	};
 	int saved_errno = errno;
 
-	(void)signal;
 	mend_count(regs);
 	hosted_fault(&fault);
 	regs[REG_PC] = (greg_t)fault.pc;

@@ -36,6 +36,8 @@ struct host_fault {
 	unsigned long pc; /* where it is to go on when the handler returns */
 	unsigned long fp; /* frame pointer */
 	int is_write;
+	int is_fetch;    /* of an instruction */
+	int is_no_frame; /* a translation is there, but the host has no memory behind it */
 };
 
 /* From now on faults of the process are hosted_fault()'s. */

@@ -55,11 +55,15 @@ static void *run(void *start)
 
 void host_thread_start(void (*fn)(void *arg), void *arg)
 {
-	struct start *s = &started[nr_started++];
+	struct start *s = &started[nr_started];
 
+	if (nr_started == THREADS_MAX)
+		abort();
+	nr_started++;
 	s->fn = fn;
 	s->arg = arg;
-	if (nr_started > THREADS_MAX || pthread_create(&s->thread, NULL, run, s))
+	errno = pthread_create(&s->thread, NULL, run, s);
+	if (errno)
 		die("hosted: thread");
 }
 

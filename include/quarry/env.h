@@ -45,7 +45,8 @@ QAPI void env_for_each_cpu(QAPI void (*fn)(void *arg), void *arg);
 
 /**
  * env_wait_for_memory - let others run: an allocation found nothing and was told to wait, every
- * slot of kmap() is held, or another thread is about to flush freed areas.
+ * slot of kmap() is held, another thread is about to flush freed areas, or a shrinker that is
+ * unregistered is running.
  * @ms: how long at most.
  *
  * Return:  true when it waited (trying again makes sense); false when this kernel has nobody else

@@ -28,6 +28,7 @@
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
+#include <quarry/shrinker.h>
 #include <quarry/sizes.h>
 #include <quarry/string.h>
 
@@ -266,6 +267,24 @@ static void nofail_with_nobody_to_wait_for(void)
 	while (alloc_page(GFP_NOWAIT | __GFP_NOWARN))
 		;
 	victim(GFP_KERNEL | __GFP_NOFAIL, 0);
+}
+
+static QAPI unsigned long leave(struct shrinker *s, unsigned long nr, gfp_t gfp)
+{
+	(void)nr;
+	(void)gfp;
+	shrinker_unregister(s);
+	return 0;
+}
+
+/* The first request that finds nothing asks it. */
+static void shrinker_that_unregisters_itself(void)
+{
+	static struct shrinker s = { .name = "leaver", .shrink = leave };
+
+	shrinker_register(&s);
+	while (alloc_page(GFP_KERNEL | __GFP_NOWARN))
+		;
 }
 
 static void unknown_gfp_bit(void)
@@ -509,6 +528,7 @@ const struct death page_deaths[] = {
 	DEATH(nofail_without_wait),
 	DEATH(nofail_of_order_too_large),
 	DEATH(nofail_with_nobody_to_wait_for),
+	DEATH(shrinker_that_unregisters_itself),
 	DEATH(unknown_gfp_bit),
 	DEATH(highmem_address),
 	DEATH(exact_compound),

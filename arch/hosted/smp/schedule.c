@@ -53,7 +53,7 @@ static unsigned int draw(unsigned int limit)
 
 static void note(enum event event, unsigned int who)
 {
-	result->hash = (result->hash ^ (nr_points << 16 | event << 8 | who)) * HASH_PRIME;
+	result->hash = (result->hash ^ ((uint64_t)nr_points << 16 | event << 8 | who)) * HASH_PRIME;
 }
 
 /* ---- who can run ---------------------------------------------------------------------------- */

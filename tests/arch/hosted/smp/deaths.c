@@ -64,9 +64,18 @@ static void smp_sleep_with_lock(void)
 	run(flush_with_lock);
 }
 
+/* Nothing in the window can be run, whatever its entry says. */
+static void run_data(void)
+{
+	void (*data)(void) = (void (*)(void))(uintptr_t)page_address(victim(GFP_KERNEL, 0));
+
+	data();
+}
+
 const struct death port_deaths[] = {
 	DEATH(smp_locks_in_both_orders),
 	DEATH(smp_lock_twice),
 	DEATH(smp_sleep_with_lock),
+	DEATH(run_data),
 	{ NULL, NULL },
 };

@@ -232,7 +232,7 @@ static QAPI unsigned long shrink_nothing(struct shrinker *s, unsigned long nr, g
 	return 0;
 }
 
-/* One that is gone when its function returns: nobody may look at it any more. */
+/* Its memory is cleared at once: nobody may look at it any more. */
 void event_shrinker(struct walker *w)
 {
 	struct shrinker s = { .name = "walk", .shrink = shrink_nothing };
@@ -243,7 +243,7 @@ void event_shrinker(struct walker *w)
 	sched_point();
 	shrinker_unregister(&s);
 	memset(&s, 0, sizeof(s));
-	opaque(w);
+	barrier(); /* so that it is */
 }
 
 static QAPI void drop(struct out *o, const char *text, size_t n)

@@ -17,8 +17,8 @@
 #include <quarry/string.h>
 
 #define NR_THREADS  6u
-#define NR_ROUNDS   200u
-#define CLOSE       3u /* points between events: many */
+#define NR_ROUNDS   200u /* of each thread */
+#define CLOSE       3u   /* points between events: many */
 #define SEED        4711u
 #define NR_SEEDS    5u
 #define NR_FLAG_OPS 50u

@@ -28,6 +28,10 @@
 #define DEFAULT_STEPS 20000ul
 #define IRQ_STEPS     3u /* of an interrupt, at most */
 
+/* Of DICE steps: so many exchange, one is an event, the others take or give. */
+#define DICE      64u
+#define EXCHANGES 20u
+
 static struct walker threads[SMP_THREADS_MAX], interrupts[NR_CPUS];
 static struct item basket[BASKET_ITEMS];
 static spinlock_t basket_lock = SPINLOCK_INIT;
@@ -100,7 +104,7 @@ static void take(struct walker *w, struct item *item)
 
 	if (w->in_interrupt && !kind->in_interrupt)
 		return;
-	item->mark = (uint32_t)walker_random(w, UINT32_MAX);
+	item->mark = walker_random(w, UINT32_MAX);
 	if (!kind->take(w, item))
 		return;
 	item->kind = kind;
@@ -116,11 +120,11 @@ static void give(struct walker *w, struct item *item)
 static void step(struct walker *w)
 {
 	struct item *item = &w->items[walker_random(w, WALKER_ITEMS)];
-	unsigned int dice = walker_random(w, 64);
+	unsigned int dice = walker_random(w, DICE);
 
-	if (dice < 20)
+	if (dice < EXCHANGES)
 		exchange(w, item);
-	else if (dice == 20 && !w->in_interrupt && walk->nr_events)
+	else if (dice == EXCHANGES && !w->in_interrupt && walk->nr_events)
 		walk->events[walker_random(w, walk->nr_events)](w);
 	else if (item->kind)
 		give(w, item);
@@ -157,7 +161,7 @@ static void start(struct walker *w, unsigned int nr, uint64_t seed, bool in_inte
 	w->in_interrupt = in_interrupt;
 }
 
-/* Give all back, and say what was wrong: the things that it took. */
+/* Give all back, and say what was wrong.  Return: how many things it had taken. */
 static unsigned long finish(struct ktest *t, struct walker *w, unsigned int round, uint64_t seed)
 {
 	w->in_interrupt = false;
