@@ -3,9 +3,9 @@
  *
  * IDEA.  What follows the header is typed, byte by byte.  Each line that the editor hands out is
  * run, but for commands that are there to stop the machine, to take time or to commit a crime.  The
- * machine must survive; a command that only shows something leaves all reports as they were, word for word;
- * what a line of no command or of too many words returns, the model knows as well.  In the end all
- * that commands took is given back by commands, and no page may be missing.
+ * machine must survive; a command that only shows something leaves all reports as they were, word
+ * for word; what a line of no command or of too many words returns, the model knows as well.  In
+ * the end all that commands took is given back by commands, and no page may be missing.
  *
  * STATE.  What the last command printed; what was taken.
  *
