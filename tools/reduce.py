@@ -6,10 +6,10 @@ and again, with ever fewer steps: what a step does depends on the seed and its n
 of steps are left out, halving the runs, as long as the same expectation fails or the same panic
 comes.  What remains is printed: the numbers of the steps, and what they do.
 
-usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] [--long] TEST [WORD]...
+usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] TEST [WORD]...
 
 WORDs are the rest of the kernel's command line.  The exit status is 0 when there was a failure and
-it was reduced, 1 when the test passes.
+it was reduced, 1 when the test passes, 2 when it cannot be run.
 """
 import argparse
 import re

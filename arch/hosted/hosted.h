@@ -7,6 +7,7 @@
 
 #include <quarry/asm/layout.h>
 #include <quarry/asm/pgtable.h>
+#include <quarry/bug.h>
 #include <quarry/compiler.h>
 #include <quarry/panic.h>
 #include <quarry/types.h>

@@ -46,6 +46,7 @@ static const struct {
 	{ "objalloc", CHANGES }, { "objfree", CHANGES },   { "vmalloc", CHANGES },
 	{ "vfree", CHANGES },    { "kmap", CHANGES },      { "kunmap", CHANGES },
 	{ "shrink", CHANGES },   { "quiesce", CHANGES },   { "leaks", CHANGES },
+	{ "fault", CHANGES },    { "record", CHANGES },
 };
 
 /* Masks that pages and objects can have; others end in the allocator's report, as they should. */
@@ -180,6 +181,8 @@ static void give_back(void)
 {
 	char line[LINE_EDITOR_MAX];
 
+	execute("fault off");
+	execute("record free");
 	/* Some of it was given back on the way: then the command says so. */
 	while (nr_taken--) {
 		snprintf(line, sizeof(line), taken[nr_taken].giver, taken[nr_taken].what);
