@@ -150,9 +150,14 @@ class Judge:
         return not globs or any(fnmatch.fnmatchcase(path, glob) for glob in globs)
 
 
+SANITIZER = re.compile(r".*(?:AddressSanitizer: |: runtime error: ).*")
+
+
 def fault(verdict):
     """What is wrong, in a few words; "": nothing."""
-    bad = [" ".join(test.diagnostics) or test.name for test in verdict.tests if not test.passed]
+    found = SANITIZER.search(verdict.log) if verdict.failed else None
+    bad = [found[0].strip()] if found else []
+    bad += [" ".join(test.diagnostics) or test.name for test in verdict.tests if not test.passed]
     return (bad + verdict.problems + [""])[0][:WHY_MAX]
 
 
