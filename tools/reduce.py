@@ -95,6 +95,10 @@ def main():
     parser.add_argument("test")
     parser.add_argument("words", nargs="*")
     args = parser.parse_args()
+    program = qhosted.program_of(args.variant)
+    if not (ROOT / program).is_file():
+        print(f"reduce: there is no {program}: make {program}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         walk = Walk(args, folder)
         steps = list(range(args.steps))

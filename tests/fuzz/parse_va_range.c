@@ -3,8 +3,8 @@
  *
  * IDEA.  The header makes a space: how large, and where, the very top of all addresses included.
  * An operation reserves, in any window or shape, releases, absorbs or asks; a request that makes no
- * sense must be refused and change nothing.  After each the validator runs, and every range is
- * found at its addresses and at no others.
+ * sense must be refused and change nothing.  After each the validator runs, and the range that it was
+ * about is found at its addresses and at no others; at intervals every page is compared.
  *
  * STATE.  The space, its ranges and the model, static for their size.
  *

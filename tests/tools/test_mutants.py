@@ -342,6 +342,26 @@ def text_of(path):
     return path.read_text() if path.exists() else ""
 
 
+def test_a_filter_that_names_no_file_is_an_error(tree):
+    said = mutants_of(tree, "--filter", "mm/none*")
+    assert said.returncode == 2 and "no file of mm/ is called 'mm/none*'" in said.stderr
+
+
+def test_what_is_no_longer_in_the_tree_goes_from_its_copy(tmp_path):
+    root, copy = tmp_path, tmp_path / "build/copy"
+    for name in ("kept.c", "mm/gone.c", "build/copy/build/built.o"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    (root / ".gitignore").write_text("build/\n")
+    subprocess.run(["git", "init", "-q", root], check=True)
+    mutants.sync(root, copy)
+    assert (copy / "mm/gone.c").exists()
+    (root / "mm/gone.c").unlink()
+    mutants.sync(root, copy)
+    assert not (copy / "mm/gone.c").exists()
+    assert (copy / "kept.c").exists() and (copy / "build/built.o").exists()
+
+
 def test_what_a_broken_off_run_left_in_its_copy_is_mended(tree):
     mutants_of(tree, "--only", "unseen")
     copy = tree / "build/mutants/copy-0"
