@@ -66,7 +66,7 @@ def tracked_files(root):
 
 
 def files_below(root):
-    """All but what was built; git sees nothing in a copy, which lies in a folder that it ignores."""
+    """All but what was built; git sees nothing in a copy, whose folder it ignores."""
     names = (str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
     return sorted(name for name in names
                   if not {"build", ".git", "__pycache__"} & set(name.split("/")))

@@ -1,4 +1,4 @@
-"""`make fuzz` says what failed, and tools/reduce.py what a failure needs: on programs that are made up."""
+"""`make fuzz` says what failed, and tools/reduce.py what a failure needs: of made-up programs."""
 
 import subprocess
 import sys
@@ -101,7 +101,8 @@ class Walk:
         return ("failure" if self.needed <= set(steps) else ""), ""
 
 
-@pytest.mark.parametrize("needed", [[0], [999], [17], [3, 4, 5], [0, 500, 999], range(0, 1000, 100)])
+@pytest.mark.parametrize("needed", [[0], [999], [17], [3, 4, 5], [0, 500, 999],
+                                    range(0, 1000, 100)])
 def test_the_least_list_of_steps_is_found(needed):
     walk = Walk(needed)
     assert reduce.reduced(walk, list(range(1000)), "failure") == list(needed)
