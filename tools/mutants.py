@@ -151,6 +151,7 @@ class Worker:
         argv = ["/usr/bin/python3", str(copy / "tools/mutant_worker.py"), "--judges", judges,
                 *(["--check"] * check)]
         env = {**os.environ, "QUARRY_BUILD": str(copy / "build"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env.pop("BUILD", None)  # an outer make's, of its own tree
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=env, cwd=copy)
         ready = self._answer()

@@ -253,6 +253,8 @@ static void run(const unsigned char *data, unsigned long size)
 		if (slots[i].end)
 			release(&slots[i]);
 	}
+	fuzz_step("\tEXPECT_EQ(t, %#lx, va_space_largest_hole(&space, PAGE_SIZE));",
+		  (unsigned long)(space.end - space.start));
 	FUZZ_EQ(0, space.nr);
 	FUZZ_EQ(space.end - space.start, va_space_largest_hole(&space, P));
 }

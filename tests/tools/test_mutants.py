@@ -234,11 +234,12 @@ def test_more_than_ten_equivalent_mutants_are_too_many(tmp_path, capsys):
 # ---- a tree of one file -------------------------------------------------------------------------
 
 MAKEFILE = """\
+BUILD ?= build
 .PHONY: all
-build/x86-gcc/quarry.elf: build/x86-gcc/mm/a.o
+$(BUILD)/x86-gcc/quarry.elf: $(BUILD)/x86-gcc/mm/a.o
 	@mkdir -p $(@D)
 	gcc -o $@ $^
-build/x86-gcc/mm/a.o: mm/a.c
+$(BUILD)/x86-gcc/mm/a.o: mm/a.c
 	@mkdir -p $(@D)
 	gcc -O2 -Wall -Werror -c mm/a.c -o $@
 """
@@ -291,7 +292,8 @@ def little_tree(tmp_path):
 def mutants_of(tree, *arguments):
     return subprocess.run(["/usr/bin/python3", "tools/mutants.py", "--workers", "1", *arguments],
                           cwd=tree, capture_output=True, text=True, timeout=60, check=False,
-                          env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})
+                          env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1",
+                               "BUILD": "an/outer/make's"})
 
 
 def test_each_mutant_is_built_judged_and_undone(tree):
