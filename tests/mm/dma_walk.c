@@ -184,11 +184,12 @@ KTEST_NEEDS(dma_walk, random_pieces_keep_every_invariant, .ram_mib = 16)
 {
 	unsigned long steps = ktest_steps(t, DEFAULT_STEPS) / STEP_COST, nr_filled = 0;
 
-	ktest_tell(t, "struct device devices[] = { DEVICE_INIT(\"any\"), { \"23\", %#x, %#x } };",
-		   REACH_23, REACH_23);
-	ktest_tell(t, "struct dma_pool *pools[%u];\n#C struct page *pages[%u];", NR_POOLS,
-		   NR_SLOTS);
-	ktest_tell(t, "dma_addr_t handle[%u];\n#C void *va[%u];", NR_SLOTS, NR_SLOTS);
+	ktest_tell(t, "struct device devices[] __maybe_unused = { DEVICE_INIT(\"any\"),");
+	ktest_tell(t, "\t\t\t\t\t{ \"23\", %#x, %#x } };", REACH_23, REACH_23);
+	ktest_tell(t, "struct dma_pool *pools[%u];", NR_POOLS);
+	ktest_tell(t, "struct page *pages[%u] __maybe_unused;", NR_SLOTS);
+	ktest_tell(t, "dma_addr_t handle[%u] __maybe_unused;", NR_SLOTS);
+	ktest_tell(t, "void *va[%u] __maybe_unused;", NR_SLOTS);
 	make_pools(t);
 	for (unsigned long i = 0; i < steps && !t->nr_failed; i++) {
 		if (ktest_step(t, i))
