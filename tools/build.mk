@@ -183,7 +183,7 @@ Traces (replay)
   RECORDS=N       only the first N of each
 
 Mutants (mutants)
-  N=$(N) SEED=$(SEED)  how many are drawn, and which; FILTER='mm/slab*' only of these files; FRESH=1 all anew
+  N=$(N) SEED=1  how many are drawn, and which; FILTER='mm/slab*' only of these files; FRESH=1 all anew
   ONLY=id         one, as a diff, and who kills it; SHOW=id only the diff
 
 Build

@@ -19,7 +19,7 @@ fuzz-programs :=
 
 # The kernel without its tests: where they would start, the target does.
 fuzz-kernel-src := $(hosted-library) $(filter-out $(hosted-library) arch/x86/% tests/%,$(kernel-src)) \
-	$(hosted-src) tests/ktest.c tests/bench/process/no_rows.c
+	$(hosted-src) $(hosted-one-src) tests/ktest.c tests/bench/process/no_rows.c
 fuzz-shared-src := tests/fuzz/fuzz.c
 fuzz-src-machine := $(addprefix tests/fuzz/,machine_env.c world.c model.c)
 # Models and oracles: what they reach says nothing.
@@ -39,7 +39,7 @@ $(fuzz-out)/boot/% $(fuzz-out)/tests/fuzz/% $(fuzz-out)/arch/x86/e820.o $(fuzz-o
 	fuzz-counters += -fsanitize=fuzzer-no-link
 $(call fuzz-obj,$(fuzz-model-src)): private fuzz-counters :=
 fuzz-cflags = $(fuzz-common) $(fuzz-sanitize) $(fuzz-counters) $(HOST_WARNINGS) $(CONFIG_FLAGS) \
-	-ffreestanding -fno-stack-protector -Iinclude -Iarch/hosted/include \
+	-DHOSTED_SCHED=0 -ffreestanding -fno-stack-protector -Iinclude -Iarch/hosted/include \
 	$(foreach n,$(host-renamed),-D$(n)=q_$(n))
 
 # The oracle looks at each frame, and is not what is looked at.

@@ -53,9 +53,13 @@ def target_of(program):
 
 
 def chosen(programs, patterns):
-    """Those that one of the globs in @patterns names."""
-    return [p for p in programs
-            if any(fnmatch.fnmatchcase(target_of(p), g) for g in patterns.split())]
+    """Those that one of the globs in @patterns names; each glob must name one."""
+    names = {glob: fnmatch.filter(map(target_of, programs), glob) for glob in patterns.split()}
+    unknown = [glob for glob, found in names.items() if not found]
+    if unknown or not names:
+        raise LookupError(f"no target is called '{' '.join(unknown)}'; there are: "
+                          f"{' '.join(map(target_of, programs))}")
+    return [p for p in programs if any(target_of(p) in found for found in names.values())]
 
 
 def last_int(pattern, text):
@@ -84,9 +88,13 @@ def run_text(argv, timeout):
 def reduced(program, reproducer):
     """The steps of the failure as C, and the smaller file in place of the larger."""
     small = reproducer.with_name(reproducer.name + ".min")
-    done = subprocess.run([program, "reduce", str(reproducer), str(small)], cwd=ROOT,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, timeout=REDUCE_TIMEOUT, check=False)
+    small.unlink(missing_ok=True)
+    try:
+        done = subprocess.run([program, "reduce", str(reproducer), str(small)], cwd=ROOT,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, timeout=REDUCE_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return f"/* Not reduced: it took more than {REDUCE_TIMEOUT:.0f} s. */\n", reproducer
     return done.stdout.decode("utf-8", "replace"), small if small.exists() else reproducer
 
 
@@ -159,9 +167,10 @@ def main():
     parser.add_argument("--merge", action="store_true")
     parser.add_argument("programs", nargs="+")
     args = parser.parse_args()
-    programs = chosen(args.programs, args.target)
-    if not programs:
-        print(f"fuzz: no target is called {args.target}", file=sys.stderr)
+    try:
+        programs = chosen(args.programs, args.target)
+    except LookupError as error:
+        print(f"fuzz: {error.args[0]}", file=sys.stderr)
         return 1
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1, 1 << 31)
     print(f"fuzz: seed={seed}", flush=True)

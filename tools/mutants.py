@@ -61,9 +61,15 @@ def tracked_files(root):
                               capture_output=True, check=True).stdout.decode()
         names = [name for name in said.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        names = [str(p.relative_to(root)) for p in root.rglob("*")
-                 if not {"build", ".git", "__pycache__"} & set(p.relative_to(root).parts)]
+        return files_below(root)
     return sorted(name for name in names if (root / name).is_file())
+
+
+def files_below(root):
+    """All but what was built; git sees nothing in a copy, whose folder it ignores."""
+    names = (str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+    return sorted(name for name in names
+                  if not {"build", ".git", "__pycache__"} & set(name.split("/")))
 
 
 def fingerprint(root, names):
@@ -89,9 +95,8 @@ def sync(root, copy):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         shutil.copymode(source, target)
-    for name in set(tracked_files(copy)) - set(names):
-        if not name.startswith("build/"):
-            (copy / name).unlink()
+    for name in set(files_below(copy)) - set(names):
+        (copy / name).unlink()
 
 
 # ---- results ------------------------------------------------------------------------------------
@@ -146,6 +151,7 @@ class Worker:
         argv = ["/usr/bin/python3", str(copy / "tools/mutant_worker.py"), "--judges", judges,
                 *(["--check"] * check)]
         env = {**os.environ, "QUARRY_BUILD": str(copy / "build"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env.pop("BUILD", None)  # an outer make's, of its own tree
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=env, cwd=copy)
         ready = self._answer()
@@ -386,6 +392,8 @@ def main():
     texts = read_texts(ROOT, args.filter)
     run = None
     try:
+        if not texts:
+            raise RunError(f"no file of mm/ is called '{args.filter}'")
         planted = [m for m in mutate.planted(ROOT / LISTS / "planted.txt", read_texts(ROOT, ""))
                    if m.path in texts]
         equivalent = mutate.read_entries(ROOT / LISTS / "equivalent.txt")

@@ -4,12 +4,13 @@
 A walk inside the kernel says which seed it had.  Here it runs in a process with that seed, again
 and again, with ever fewer steps: what a step does depends on the seed and its number alone.  Runs
 of steps are left out, halving the runs, as long as the same expectation fails or the same panic
-comes.  What remains is printed: the numbers of the steps, and what they do.
+comes.  What remains is printed: the numbers of the steps, and what they do.  After a failed
+expectation a walk gives back what it holds, and says so; a panic leaves that to the reader.
 
-usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] [--long] TEST [WORD]...
+usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] TEST [WORD]...
 
 WORDs are the rest of the kernel's command line.  The exit status is 0 when there was a failure and
-it was reduced, 1 when the test passes.
+it was reduced, 1 when the test passes, 2 when it cannot be run.
 """
 import argparse
 import re
@@ -95,6 +96,10 @@ def main():
     parser.add_argument("test")
     parser.add_argument("words", nargs="*")
     args = parser.parse_args()
+    program = qhosted.program_of(args.variant)
+    if not (ROOT / program).is_file():
+        print(f"reduce: there is no {program}: make {program}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         walk = Walk(args, folder)
         steps = list(range(args.steps))
@@ -107,6 +112,8 @@ def main():
         print(f"/* {args.test}, seed {args.seed or 'of the kernel'}: {len(steps)} of {args.steps} "
               f"steps, after {walk.runs} runs")
         print(f" * {failure}")
+        if not failure.startswith("#"):     # then the walk went on, and gave back what it had
+            print(" * the run broke off here: what the last lines took is still to be given back")
         print(f" * steps {' '.join(map(str, steps))} */")
         print("KTEST(walk, steps_that_failed)\n{")
         for line in re.findall(r"^#C (.*)$", log, re.M):

@@ -236,9 +236,9 @@ KTEST(percpu_stack, a_function_can_be_interrupted_in_each_of_its_sequences)
 		prepare_interruption(&objects[3]);
 		old = restart_step_call((const void *)replace_top, (uintptr_t)&stack,
 					(uintptr_t)&objects[2], nth, &hit, interrupt_push);
-		EXPECT_EQ(t, nth <= RESTART_POP_HITS + RESTART_PUSH_HITS, hit);
+		EXPECT_EQ(t, nth <= RESTART_CALL_HITS, hit);
 		EXPECT_EQ(t, (uintptr_t)&objects[nth <= RESTART_POP_HITS ? 3 : 1], old);
 		expect_each_once(t, hit ? 4 : 3, (void *)old);
 	}
-	EXPECT_EQ(t, RESTART_POP_HITS + RESTART_PUSH_HITS + 2, nth);
+	EXPECT_EQ(t, RESTART_CALL_HITS + 2, nth);
 }

@@ -24,6 +24,8 @@ struct fuzz_target {
 	unsigned long record;
 	unsigned long size_max; /* bytes: what is beyond is cut off */
 	void (*run)(const unsigned char *data, unsigned long size);
+	/* Write down what gives back all that is held, where a run broke off; NULL: nothing. */
+	void (*end)(void);
 };
 
 extern const struct fuzz_target fuzz_target;

@@ -189,6 +189,13 @@ int host_getc(void)
 	return EOF;
 }
 
+/* A test that is made of the steps leaves nothing behind. */
+static void write_end_down(void)
+{
+	if (fuzz_tracing && fuzz_target.end)
+		fuzz_target.end();
+}
+
 static void save_counters(void)
 {
 	memcpy(shared, __start___sancov_cntrs,
@@ -201,6 +208,8 @@ void host_exit(int status)
 		show_log(status);
 		abort();
 	}
+	if (status)
+		write_end_down();
 	save_counters();
 	_exit(status);
 }
@@ -229,6 +238,7 @@ int host_holds(const void *at, int byte, unsigned long size)
 
 static void child_died(void)
 {
+	write_end_down();
 	save_counters();
 	_exit(STATUS_DEATH);
 }
@@ -361,6 +371,17 @@ static void reduce(struct input *in, const struct failure *f)
 	}
 }
 
+#define BYTES_A_LINE 16u
+
+/* Of a target that has no steps: the input itself. */
+static void print_bytes(const struct input *in)
+{
+	printf("static const unsigned char input[%zu] = {", in->size);
+	for (size_t i = 0; i < in->size; i++)
+		printf("%s0x%02x,", i % BYTES_A_LINE ? " " : "\n\t", in->bytes[i]);
+	printf("\n};\n");
+}
+
 /* As a test that can be pasted into tests/. */
 static void print_steps(const struct input *in, const struct failure *f)
 {
@@ -375,6 +396,8 @@ static void print_steps(const struct input *in, const struct failure *f)
 	/* The test that the target began ends where the run did. */
 	printf("/* %zu records; ends in: %s */\n%s%s", nr_records(in), f->name, text,
 	       strstr(text, "KTEST(") ? "}\n" : "");
+	if (!*text)
+		print_bytes(in);
 	free(text);
 	fflush(stdout);
 	show_log(status);

@@ -3,8 +3,8 @@
  *
  * IDEA.  The machine is the hosted port's: a memory map and a command line are made of the header,
  * and hosted_start() boots it.  tests_init(), which the kernel calls when boot is over, is where
- * the tests would be; here it is the target.  A machine that is too small to boot is not what is
- * looked for, so RAM up to KEEP_END stays whole.
+ * the tests would be; here it is the target, and what else the kernel calls of them does nothing.
+ * A machine that is too small to boot is not what is looked for, so RAM up to KEEP_END stays whole.
  *
  * STATE.  The input; the map and the command line, for reading until boot is over.
  *
@@ -16,6 +16,7 @@
 #include <quarry/errno.h>
 #include <quarry/port.h>
 #include <quarry/printk.h>
+#include <quarry/replay.h>
 #include <quarry/string.h>
 #include <quarry/tests.h>
 
@@ -117,5 +118,18 @@ QAPI void tests_init(const struct tests_setup *setup)
 QAPI int death_commit(const char *name)
 {
 	(void)name;
+	return -ENOENT;
+}
+
+QAPI int faults_parse(const char *text)
+{
+	(void)text;
+	return -EINVAL;
+}
+
+QAPI int replay_run(struct out *o, const char *spec)
+{
+	(void)o;
+	(void)spec;
 	return -ENOENT;
 }

@@ -3,9 +3,9 @@
  *
  * IDEA.  What follows the header is typed, byte by byte.  Each line that the editor hands out is
  * run, but for commands that are there to stop the machine, to take time or to commit a crime.  The
- * machine must survive; a command that only shows something leaves all reports as they were, word for word;
- * what a line of no command or of too many words returns, the model knows as well.  In the end all
- * that commands took is given back by commands, and no page may be missing.
+ * machine must survive; a command that only shows something leaves all reports as they were, word
+ * for word; what a line of no command or of too many words returns, the model knows as well.  In
+ * the end all that commands took is given back by commands, and no page may be missing.
  *
  * STATE.  What the last command printed; what was taken.
  *
@@ -46,6 +46,7 @@ static const struct {
 	{ "objalloc", CHANGES }, { "objfree", CHANGES },   { "vmalloc", CHANGES },
 	{ "vfree", CHANGES },    { "kmap", CHANGES },      { "kunmap", CHANGES },
 	{ "shrink", CHANGES },   { "quiesce", CHANGES },   { "leaks", CHANGES },
+	{ "fault", CHANGES },    { "record", CHANGES },
 };
 
 /* Masks that pages and objects can have; others end in the allocator's report, as they should. */
@@ -180,6 +181,8 @@ static void give_back(void)
 {
 	char line[LINE_EDITOR_MAX];
 
+	execute("fault off");
+	execute("record free");
 	/* Some of it was given back on the way: then the command says so. */
 	while (nr_taken--) {
 		snprintf(line, sizeof(line), taken[nr_taken].giver, taken[nr_taken].what);

@@ -79,33 +79,18 @@ static void own(struct slot *s, enum kind kind, struct page *page, unsigned long
 {
 	pfn_t pfn = page_to_pfn(page);
 
+	s->kind = kind;
+	s->page = page;
+	s->nr = nr;
+	s->nr_refs = 1;
+	s->id = next_id++;
 	model_take(pfn, nr);
 	for (unsigned long i = 0; i < nr; i++)
 		check_page(page + i, gfp);
 	FUZZ_CHECK(page_count(page) == 1, "a new block has %d references", page_count(page));
 	if (gfp & __GFP_ZERO)
 		FUZZ_CHECK(model_zero(pfn, nr), "a block is not zero");
-	s->kind = kind;
-	s->page = page;
-	s->nr = nr;
-	s->nr_refs = 1;
-	s->id = next_id++;
 	model_mark(pfn, nr, s->id);
-}
-
-static void disown(struct slot *s)
-{
-	model_verify(page_to_pfn(s->page), s->nr, s->id);
-	model_give(page_to_pfn(s->page), s->nr);
-	s->kind = EMPTY;
-}
-
-static void write_result_down(enum model_answer answer, unsigned int slot, bool got)
-{
-	if (got)
-		fuzz_step("\tASSERT_NE(t, NULL, p[%u]);", slot);
-	else if (answer != MAY_DO_EITHER)
-		fuzz_step("\tASSERT_%s(t, NULL, p[%u]);", answer == MUST_FAIL ? "EQ" : "NE", slot);
 }
 
 /* One block into @s: was it to be had? */
@@ -116,13 +101,12 @@ static bool take_block(struct slot *s, gfp_t gfp, unsigned int order)
 
 	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
 	page = alloc_pages(gfp, order);
-	write_result_down(answer, nr_of(s), page);
-	world_judge(answer, page, "alloc_pages()");
+	world_judge(answer, page, "alloc_pages()", "p", nr_of(s));
 	if (!page)
 		return false;
-	FUZZ_CHECK(page_to_pfn(page) % (1ul << order) == 0, "a block is not aligned");
-	own(s, gfp & __GFP_COMP && order ? COMPOUND : BLOCK, page, 1ul << order, gfp);
 	s->order = order;
+	own(s, gfp & __GFP_COMP && order ? COMPOUND : BLOCK, page, 1ul << order, gfp);
+	FUZZ_CHECK(page_to_pfn(page) % (1ul << order) == 0, "a block is not aligned");
 	return true;
 }
 
@@ -154,14 +138,15 @@ static void do_alloc_address(void)
 
 	if (!s)
 		return;
-	fuzz_step("\tp[%u] = virt_to_page((void *)__get_free_pages(%s, %u));", nr_of(s),
-		  world_gfp_text(gfp), order);
+	fuzz_step("\tva[%u] = (void *)__get_free_pages(%s, %u);", nr_of(s), world_gfp_text(gfp),
+		  order);
 	va = __get_free_pages(gfp, order);
-	world_judge(answer, va, "__get_free_pages()");
+	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s));
 	if (!va)
 		return;
-	own(s, BLOCK, virt_to_page((void *)va), 1ul << order, gfp);
+	fuzz_step("\tp[%u] = virt_to_page(va[%u]);", nr_of(s), nr_of(s));
 	s->order = order;
+	own(s, BLOCK, virt_to_page((void *)va), 1ul << order, gfp);
 }
 
 static void do_alloc_exact(void)
@@ -179,11 +164,11 @@ static void do_alloc_exact(void)
 			model_pages(gfp, (unsigned int)log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)));
 	fuzz_step("\tva[%u] = alloc_pages_exact(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	va = alloc_pages_exact(size, gfp);
-	world_judge(answer, va, "alloc_pages_exact()");
+	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s));
 	if (!va)
 		return;
-	own(s, EXACT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE), gfp);
 	s->size = size;
+	own(s, EXACT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE), gfp);
 }
 
 /* ---- arrays ------------------------------------------------------------------------------ */
@@ -227,6 +212,21 @@ static void do_alloc_bulk(void)
 	own_array(s, gfp);
 }
 
+/* What frees a block, as C. */
+static void write_free_down(const struct slot *s)
+{
+	unsigned int slot = nr_of(s);
+
+	if (s->kind == BULK)
+		fuzz_step("\tfree_pages_bulk_array(%lu, array[%u]);", s->nr, slot);
+	else if (s->kind == EXACT)
+		fuzz_step("\tfree_pages_exact(va[%u], %zu);", slot, s->size);
+	else if (s->kind == BLOCK)
+		fuzz_step("\t__free_pages(p[%u], %u);", slot, s->order);
+	for (unsigned int i = 0; s->kind == COMPOUND && i < s->nr_refs; i++)
+		fuzz_step("\tput_page(p[%u] + %lu);", slot, op->d % s->nr);
+}
+
 static void free_array(struct slot *s)
 {
 	for (unsigned int i = 0; i < s->nr; i++) {
@@ -235,7 +235,7 @@ static void free_array(struct slot *s)
 		model_verify(page_to_pfn(s->array[i]), 1, s->id);
 		model_give(page_to_pfn(s->array[i]), 1);
 	}
-	fuzz_step("\tfree_pages_bulk_array(%lu, array[%u]);", s->nr, nr_of(s));
+	write_free_down(s);
 	free_pages_bulk_array(s->nr, s->array);
 	FUZZ_CHECK(!nr_filled(s), "free_pages_bulk_array() left a page");
 	s->kind = EMPTY;
@@ -243,27 +243,28 @@ static void free_array(struct slot *s)
 
 /* ---- what is done with blocks ------------------------------------------------------------ */
 
+static void free_block(struct slot *s)
+{
+	enum kind kind = s->kind;
+
+	model_verify(page_to_pfn(s->page), s->nr, s->id);
+	model_give(page_to_pfn(s->page), s->nr);
+	write_free_down(s);
+	s->kind = EMPTY;
+	if (kind == EXACT)
+		free_pages_exact(page_address(s->page), s->size);
+	else if (kind == BLOCK)
+		__free_pages(s->page, s->order);
+	for (; kind == COMPOUND && s->nr_refs; s->nr_refs--)
+		put_page(s->page + op->d % s->nr);
+}
+
 static void free_slot(struct slot *s)
 {
-	struct page *page = s->page;
-
-	if (s->kind == BULK) {
+	if (s->kind == BULK)
 		free_array(s);
-	} else if (s->kind == EXACT) {
-		disown(s);
-		fuzz_step("\tfree_pages_exact(va[%u], %zu);", nr_of(s), s->size);
-		free_pages_exact(page_address(page), s->size);
-	} else if (s->kind == COMPOUND) {
-		disown(s);
-		for (; s->nr_refs; s->nr_refs--) {
-			fuzz_step("\tput_page(p[%u] + %lu);", nr_of(s), op->d % s->nr);
-			put_page(page + op->d % s->nr);
-		}
-	} else if (s->kind == BLOCK) {
-		disown(s);
-		fuzz_step("\t__free_pages(p[%u], %u);", nr_of(s), s->order);
-		__free_pages(page, s->order);
-	}
+	else if (s->kind != EMPTY)
+		free_block(s);
 }
 
 static void do_free(void)
@@ -285,6 +286,8 @@ static void do_split(void)
 	mask = (1u << s->order) - 1;
 	fuzz_step("\tsplit_page(p[%u], %u);", nr_of(s), s->order);
 	split_page(s->page, s->order);
+	s->order = 0;
+	s->nr = 1;
 	for (unsigned int i = 0; i <= mask; i++) {
 		unsigned int nr = (op->d + i * (op->c | 1u)) & mask;
 
@@ -295,8 +298,6 @@ static void do_split(void)
 		fuzz_step("\t__free_page(p[%u] + %u);", nr_of(s), nr);
 		__free_page(s->page + nr);
 	}
-	s->order = 0;
-	s->nr = 1;
 }
 
 static void do_reference(void)
@@ -361,9 +362,10 @@ static void run(const unsigned char *data, unsigned long size)
 	size_t nr;
 	const struct machine_op *ops = machine_ops(data, size, &nr);
 
-	fuzz_step("KTEST(page_alloc, operations_that_failed)\n{");
-	fuzz_step("\tstruct page *p[%u], *array[%u][%u] = { 0 };\n\tvoid *va[%u];\n", NR_SLOTS,
-		  NR_SLOTS, NR_BULK, NR_SLOTS);
+	fuzz_step("#include \"helpers.h\"\n\nKTEST(page_alloc, operations_that_failed)\n{");
+	fuzz_step("\tstatic struct page *p[%u] __maybe_unused, *array[%u][%u] __maybe_unused;\n"
+		  "\tstatic void *va[%u] __maybe_unused;\n",
+		  NR_SLOTS, NR_SLOTS, NR_BULK, NR_SLOTS);
 	world_note();
 	model_init();
 	for (size_t i = 0; i < nr; i++) {
@@ -375,4 +377,10 @@ static void run(const unsigned char *data, unsigned long size)
 	world_compare();
 }
 
-const struct fuzz_target fuzz_target = { .name = "pages", MACHINE_TARGET, .run = run };
+static void end(void)
+{
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
+		write_free_down(&slots[i]);
+}
+
+const struct fuzz_target fuzz_target = { .name = "pages", MACHINE_TARGET, .run = run, .end = end };

@@ -150,48 +150,62 @@ static void check_place(const void *obj, size_t size, size_t align, bool dma)
 	FUZZ_CHECK(!dma || va_to_pa(obj) + size <= ZONE_DMA_LIMIT, "%p is not for DMA", obj);
 }
 
-static void own(struct slot *s, void *obj, size_t size, struct cache *k)
+static void hold(struct slot *s, void *obj, size_t size, struct cache *k)
 {
-	*s = (struct slot){ obj, size, k, model_add(obj, size, 0) };
+	*s = (struct slot){ .obj = obj, .size = size, .cache = k };
 	if (k)
 		k->nr_held++;
 }
 
+/* From now on, and until it is freed, it has its pattern. */
+static void own(struct slot *s)
+{
+	s->model = model_add(s->obj, s->size, 0);
+	fuzz_step("\tmemset(o[%u], %#x, %zu);", nr_of(s), model_pattern(s->model->id), s->size);
+}
+
 static void own_object(struct slot *s, struct cache *k, void *obj, gfp_t gfp)
 {
+	hold(s, obj, k->size, k);
 	check_place(obj, k->size, max(k->align, (size_t)SLAB_MIN_ALIGN), k->flags & SLAB_CACHE_DMA);
 	if (k->constructs)
 		FUZZ_CHECK(host_holds(obj, CTOR_BYTE, k->size), "an object is not constructed");
 	if (gfp & __GFP_ZERO)
 		FUZZ_CHECK(host_holds(obj, 0, k->size), "an object is not zero");
-	own(s, obj, k->size, k);
+	own(s);
 }
 
 /* As its cache wants it back. */
 static void disown(struct slot *s)
 {
+	fuzz_step("\tEXPECT_EQ(t, NULL, memchr_inv(o[%u], %#x, %zu));", nr_of(s),
+		  model_pattern(s->model->id), s->size);
 	model_drop(s->model);
-	if (s->cache && s->cache->constructs)
+	if (s->cache && s->cache->constructs) {
+		fuzz_step("\tmemset(o[%u], %#x, %zu);", nr_of(s), CTOR_BYTE, s->size);
 		host_fill(s->obj, CTOR_BYTE, s->size);
+	}
 	if (s->cache)
 		s->cache->nr_held--;
 }
 
 static void free_slot(struct slot *s)
 {
+	void *obj = s->obj;
+
 	disown(s);
+	s->obj = NULL;
 	if (s->cache && op->a & 1) {
 		fuzz_step("\tkmem_cache_free(c[%u], o[%u]);", (unsigned int)(s->cache - caches),
 			  nr_of(s));
-		kmem_cache_free(s->cache->c, s->obj);
+		kmem_cache_free(s->cache->c, obj);
 	} else if (!s->cache && op->a & 2) {
 		fuzz_step("\tkfree_sensitive(o[%u]);", nr_of(s));
-		kfree_sensitive(s->obj);
+		kfree_sensitive(obj);
 	} else {
 		fuzz_step("\tkfree(o[%u]);", nr_of(s));
-		kfree(s->obj);
+		kfree(obj);
 	}
-	s->obj = NULL;
 }
 
 static void do_free(void)
@@ -236,22 +250,25 @@ static void do_create(void)
 		  k->constructs ? "ctor, dtor" : "NULL, NULL");
 	k->c = kmem_cache_create(name, k->size, k->align, k->flags, k->constructs ? ctor : NULL,
 				 k->constructs ? dtor : NULL);
-	world_judge(predict(1, GFP_KERNEL), k->c, "kmem_cache_create()");
+	world_judge(predict(1, GFP_KERNEL), k->c, "kmem_cache_create()", "c",
+		    (unsigned int)(k - caches));
 	if (k->c)
 		FUZZ_CHECK(kmem_cache_size(k->c) == k->size, "a cache has another size");
 }
 
 static void destroy(struct cache *k)
 {
+	struct kmem_cache *c = k->c;
 	int err;
 
 	fuzz_step("\tEXPECT_EQ(t, %d, kmem_cache_destroy(c[%u]));", k->nr_held ? -EBUSY : 0,
 		  (unsigned int)(k - caches));
-	err = kmem_cache_destroy(k->c);
+	k->c = NULL;
+	err = kmem_cache_destroy(c);
+	if (err)
+		k->c = c;
 	FUZZ_CHECK(err == (k->nr_held ? -EBUSY : 0), "kmem_cache_destroy() says %d of %lu objects",
 		   err, k->nr_held);
-	if (!err)
-		k->c = NULL;
 }
 
 static void do_destroy(void)
@@ -298,7 +315,7 @@ static void do_alloc(void)
 		  world_gfp_text(gfp));
 	obj = kmem_cache_alloc(k->c, gfp);
 	world_judge(predict(k->size, k->flags & SLAB_CACHE_DMA ? gfp | __GFP_DMA : gfp), obj,
-		    "kmem_cache_alloc()");
+		    "kmem_cache_alloc()", "o", nr_of(s));
 	if (obj)
 		own_object(s, k, obj, gfp);
 }
@@ -314,9 +331,10 @@ static void do_alloc_bulk(void)
 	if (!k)
 		return;
 	gfp = cache_gfp(k);
-	fuzz_step("\tEXPECT_EQ(t, %u, kmem_cache_alloc_bulk(c[%u], %s, %u, bulk));", nr,
-		  (unsigned int)(k - caches), world_gfp_text(gfp), nr);
+	fuzz_step("\tnr = kmem_cache_alloc_bulk(c[%u], %s, %u, bulk);", (unsigned int)(k - caches),
+		  world_gfp_text(gfp), nr);
 	got = kmem_cache_alloc_bulk(k->c, gfp, nr, objs);
+	fuzz_step("\tASSERT_EQ(t, %u, nr);", got);
 	FUZZ_CHECK(!got || got == nr, "kmem_cache_alloc_bulk() gives %u of %u", got, nr);
 	for (unsigned int i = 0; i < got; i++) {
 		struct slot *s = find_slot(false);
@@ -404,13 +422,30 @@ static void do_kmalloc(void)
 		FUZZ_CHECK(p == ZERO_SIZE_PTR, "kmalloc(0) is %p", p);
 		return;
 	}
-	world_judge(answer, p, "kmalloc()");
+	world_judge(answer, p, "kmalloc()", "o", nr_of(s));
 	if (!p)
 		return;
+	hold(s, p, ksize(p), NULL);
 	check_memory(p, size, gfp);
 	if (gfp & __GFP_ZERO)
 		FUZZ_CHECK(host_holds(p, 0, size), "kzalloc() is not zero");
-	own(s, p, ksize(p), NULL);
+	own(s);
+}
+
+/* The object of @s has moved to @p, and has @size bytes. */
+static void take_moved(struct slot *s, void *p, size_t size, gfp_t gfp)
+{
+	size_t had = s->size, kept = min(had, size);
+
+	s->obj = p;
+	s->size = ksize(p);
+	fuzz_step("\to[%u] = moved[0];", nr_of(s));
+	fuzz_step("\tEXPECT_EQ(t, NULL, memchr_inv(o[%u], %#x, %zu));", nr_of(s),
+		  model_pattern(s->model->id), kept);
+	if (gfp & __GFP_ZERO && size > had)
+		FUZZ_CHECK(host_holds((char *)p + had, 0, size - had), "not zero");
+	model_move(s->model, p, s->size, kept);
+	fuzz_step("\tmemset(o[%u], %#x, %zu);", nr_of(s), model_pattern(s->model->id), s->size);
 }
 
 static void do_krealloc(void)
@@ -422,8 +457,7 @@ static void do_krealloc(void)
 
 	if (!s || s->cache)
 		return;
-	fuzz_step("\to[%u] = krealloc(o[%u], %zu, %s);", nr_of(s), nr_of(s), size,
-		  world_gfp_text(gfp));
+	fuzz_step("\tmoved[0] = krealloc(o[%u], %zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	p = krealloc(s->obj, size, gfp);
 	if (!size) {
 		FUZZ_CHECK(p == ZERO_SIZE_PTR, "krealloc(0) is %p", p);
@@ -432,15 +466,12 @@ static void do_krealloc(void)
 		return;
 	}
 	FUZZ_CHECK(p || size > s->size || size * 2 <= s->size, "krealloc() in place fails");
-	world_judge(size > KMALLOC_MAX_SIZE ? MUST_FAIL : MAY_DO_EITHER, p, "krealloc()");
+	world_judge(size > KMALLOC_MAX_SIZE ? MUST_FAIL : MAY_DO_EITHER, p, "krealloc()", "moved",
+		    0);
 	if (!p)
 		return;
 	FUZZ_CHECK(ksize(p) >= size, "ksize() is %zu of %zu bytes", ksize(p), size);
-	if (gfp & __GFP_ZERO && size > s->size)
-		FUZZ_CHECK(host_holds((char *)p + s->size, 0, size - s->size), "not zero");
-	model_move(s->model, p, ksize(p), min(s->size, size));
-	s->obj = p;
-	s->size = ksize(p);
+	take_moved(s, p, size, gfp);
 }
 
 /* ---- the machine ------------------------------------------------------------------------- */
@@ -455,9 +486,11 @@ static bool hoard_take(unsigned int nr, unsigned int order)
 
 static void hoard_give(unsigned int nr)
 {
+	struct page *page = hoard[nr].page;
+
 	fuzz_step("\t__free_pages(page[%u], %u);", nr, hoard[nr].order);
-	__free_pages(hoard[nr].page, hoard[nr].order);
 	hoard[nr].page = NULL;
+	__free_pages(page, hoard[nr].order);
 }
 
 static void do_hoard(void)
@@ -511,14 +544,20 @@ static QAPI void do_op(void)
 
 static void write_prologue_down(void)
 {
-	fuzz_step("static QAPI void ctor(void *obj, struct kmem_cache *c, unsigned long flags)\n"
+	fuzz_step(
+		"#include \"helpers.h\"\n\n#include <quarry/slab.h>\n#include <quarry/string.h>\n");
+	fuzz_step("static __maybe_unused QAPI void ctor(void *obj, struct kmem_cache *c,\n"
+		  "\t\t\t\t    unsigned long flags)\n"
 		  "{\n\t(void)flags;\n\tmemset(obj, %#x, kmem_cache_size(c));\n}\n",
 		  CTOR_BYTE);
-	fuzz_step("static QAPI void dtor(void *obj, struct kmem_cache *c, unsigned long flags)\n"
+	fuzz_step("static __maybe_unused QAPI void dtor(void *obj, struct kmem_cache *c,\n"
+		  "\t\t\t\t    unsigned long flags)\n"
 		  "{\n\t(void)obj;\n\t(void)c;\n\t(void)flags;\n}\n");
 	fuzz_step("KTEST(slab, operations_that_failed)\n{");
-	fuzz_step("\tstruct kmem_cache *c[%u];\n\tstruct page *page[%u];\n"
-		  "\tvoid *o[%u], *bulk[%u];\n",
+	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n"
+		  "\tstatic struct page *page[%u] __maybe_unused;\n"
+		  "\tstatic void *o[%u] __maybe_unused, *bulk[%u] __maybe_unused;\n"
+		  "\tvoid *moved[1] __maybe_unused;\n\tunsigned int nr __maybe_unused;\n",
 		  NR_CACHES, NR_HOARD, NR_SLOTS, NR_BULK);
 }
 
@@ -537,7 +576,7 @@ static void run(const unsigned char *data, unsigned long size)
 	op = &last;
 	for (unsigned int i = 0; i < NR_HOARD; i++)
 		if (hoard[i].page)
-			__free_pages(hoard[i].page, hoard[i].order);
+			hoard_give(i);
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (slots[i].obj)
 			free_slot(&slots[i]);
@@ -548,4 +587,17 @@ static void run(const unsigned char *data, unsigned long size)
 	world_compare();
 }
 
-const struct fuzz_target fuzz_target = { .name = "slab", MACHINE_TARGET, .run = run };
+static void end(void)
+{
+	for (unsigned int i = 0; i < NR_HOARD; i++)
+		if (hoard[i].page)
+			fuzz_step("\t__free_pages(page[%u], %u);", i, hoard[i].order);
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
+		if (slots[i].obj)
+			fuzz_step("\tkfree(o[%u]);", i);
+	for (unsigned int i = 0; i < NR_CACHES; i++)
+		if (caches[i].c)
+			fuzz_step("\tEXPECT_EQ(t, 0, kmem_cache_destroy(c[%u]));", i);
+}
+
+const struct fuzz_target fuzz_target = { .name = "slab", MACHINE_TARGET, .run = run, .end = end };

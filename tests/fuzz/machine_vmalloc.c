@@ -119,11 +119,25 @@ static struct area *new_area(enum kind kind, void *va, unsigned long nr)
 	a->va = (char *)((uintptr_t)va & PAGE_MASK);
 	a->offset = (uintptr_t)va & ~PAGE_MASK;
 	a->nr = nr;
+	fuzz_step("\tarea[%u] = va[0];", nr_of(a));
 	check_ends(a);
 	/* What a mapping shows is somebody else's; the addresses are its own. */
 	a->model = model_add(a->va, kind == VMALLOC ? nr * PAGE_SIZE : 0,
 			     kind == VMALLOC ? PAGE_SIZE : (nr + 1) * PAGE_SIZE);
 	return a;
+}
+
+/* What gives an area back, as C. */
+static void write_free_down(const struct area *a)
+{
+	if (a->kind == VMALLOC)
+		fuzz_step("\tvfree(area[%u]);", nr_of(a));
+	else if (a->kind == VMAP)
+		fuzz_step("\tvunmap(area[%u]);", nr_of(a));
+	else if (a->kind == MAP_RAM)
+		fuzz_step("\tvm_unmap_ram(area[%u], %lu);", nr_of(a), a->nr);
+	else if (a->kind == DEVICE)
+		fuzz_step("\tiounmap(area[%u]);", nr_of(a));
 }
 
 static void forget_area(struct area *a)
@@ -177,11 +191,11 @@ static void *call_vmalloc(size_t size, gfp_t gfp, unsigned int how)
 	static const char *const name[] = { "vmalloc", "vzalloc", "vmalloc_32" };
 
 	if (how == 3) {
-		fuzz_step("\tva = __vmalloc(%zu, %s, PROT_READ | PROT_WRITE);", size,
+		fuzz_step("\tva[0] = __vmalloc(%zu, %s, PROT_READ | PROT_WRITE);", size,
 			  world_gfp_text(gfp));
 		return __vmalloc(size, gfp, PROT_READ | PROT_WRITE);
 	}
-	fuzz_step("\tva = %s(%zu);", name[how], size);
+	fuzz_step("\tva[0] = %s(%zu);", name[how], size);
 	return how == 0 ? vmalloc(size) : how == 1 ? vzalloc(size) : vmalloc_32(size);
 }
 
@@ -200,14 +214,13 @@ static void do_vmalloc(void)
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
 	va = call_vmalloc(size, gfp, how);
-	world_judge(answer, va, "vmalloc()");
+	world_judge(answer, va, "vmalloc()", "va", 0);
 	if (!va)
 		return;
 	FUZZ_CHECK((uintptr_t)va % PAGE_SIZE == 0, "%p is not aligned", va);
 	if (how == 1 || (how == 3 && gfp & __GFP_ZERO))
 		FUZZ_CHECK(host_holds(va, 0, nr * PAGE_SIZE), "vzalloc() is not zero");
 	a = new_area(VMALLOC, va, nr);
-	fuzz_step("\tarea[%u] = va;", nr_of(a));
 	own_pages(a, lowmem ? GFP_KERNEL : GFP_HIGHUSER);
 	check_frames(a);
 }
@@ -219,9 +232,9 @@ static void free_vmalloc(struct area *a)
 	for (unsigned long i = 0; i < a->nr; i++)
 		model_give(page_to_pfn(page_at(a, i)), 1);
 	model_drop(a->model);
-	fuzz_step("\tvfree(area[%u]);", nr_of(a));
-	vfree(a->va);
+	write_free_down(a);
 	forget_area(a);
+	vfree(a->va);
 }
 
 /* ---- the pool of pages ------------------------------------------------------------------- */
@@ -316,16 +329,16 @@ static void do_vmap(void)
 		pages[i] = pool[which[i]].page;
 		fuzz_step("\tpages[%u] = page[%u];", i, which[i]);
 	}
-	fuzz_step(ram ? "\tva = vm_map_ram(pages, %u, 0, PROT_READ | PROT_WRITE);" :
-			"\tva = vmap(pages, %u, VM_MAP, PROT_READ | PROT_WRITE);",
+	fuzz_step(ram ? "\tva[0] = vm_map_ram(pages, %u, 0, PROT_READ | PROT_WRITE);" :
+			"\tva[0] = vmap(pages, %u, VM_MAP, PROT_READ | PROT_WRITE);",
 		  nr);
 	va = ram ? vm_map_ram(pages, nr, 0, PROT_READ | PROT_WRITE) :
 		   vmap(pages, nr, VM_MAP, PROT_READ | PROT_WRITE);
-	world_judge(predict(nr, true) == MUST_SUCCEED ? MUST_SUCCEED : MAY_DO_EITHER, va, "vmap()");
+	world_judge(predict(nr, true) == MUST_SUCCEED ? MUST_SUCCEED : MAY_DO_EITHER, va, "vmap()",
+		    "va", 0);
 	if (!va)
 		return;
 	a = new_area(ram ? MAP_RAM : VMAP, va, nr);
-	fuzz_step("\tarea[%u] = va;", nr_of(a));
 	for (unsigned int i = 0; i < nr; i++)
 		a->page[i] = which[i];
 	check_mapping(a);
@@ -333,17 +346,18 @@ static void do_vmap(void)
 
 static void free_mapping(struct area *a)
 {
+	enum kind kind = a->kind;
+
 	check_mapping(a);
 	model_drop(a->model);
-	if (a->kind == VMAP) {
-		fuzz_step("\tvunmap(area[%u]);", nr_of(a));
-		vunmap(a->va);
-		must_fault(a->va);
-	} else {
-		fuzz_step("\tvm_unmap_ram(area[%u], %lu);", nr_of(a), a->nr);
-		vm_unmap_ram(a->va, (unsigned int)a->nr);
-	}
+	write_free_down(a);
 	forget_area(a);
+	if (kind == MAP_RAM) {
+		vm_unmap_ram(a->va, (unsigned int)a->nr);
+		return;
+	}
+	vunmap(a->va);
+	must_fault(a->va);
 }
 
 /* ---- devices ----------------------------------------------------------------------------- */
@@ -354,22 +368,20 @@ static void do_ioremap(void)
 	phys_addr_t pa = is_ram ? 2 * MiB + op->d % 1024 * 1024 : DEVICE_PA + op->d;
 	size_t size = 1 + (size_t)op->a * 512;
 	unsigned long nr = ((pa & ~PAGE_MASK) + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	struct area *a;
 	char *va;
 
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
-	fuzz_step("\tva = ioremap(%#llx, %zu);", pa, size);
+	fuzz_step("\tva[0] = ioremap(%#llx, %zu);", pa, size);
 	va = ioremap(pa, size);
 	world_judge(is_ram                            ? MUST_FAIL :
 		    predict(nr, true) == MUST_SUCCEED ? MUST_SUCCEED :
 							MAY_DO_EITHER,
-		    va, "ioremap()");
+		    va, "ioremap()", "va", 0);
 	if (!va)
 		return;
 	FUZZ_CHECK(((uintptr_t)va & ~PAGE_MASK) == (pa & ~PAGE_MASK), "another offset");
-	a = new_area(DEVICE, va, nr);
-	fuzz_step("\tarea[%u] = va;", nr_of(a));
+	new_area(DEVICE, va, nr);
 	FUZZ_CHECK(pgtable_pfn((uintptr_t)va) == pa >> PAGE_SHIFT, "another frame");
 	FUZZ_CHECK(pgtable_pfn((uintptr_t)va + size - 1) == (pa + size - 1) >> PAGE_SHIFT,
 		   "another frame at the end");
@@ -378,9 +390,9 @@ static void do_ioremap(void)
 static void free_device(struct area *a)
 {
 	model_drop(a->model);
-	fuzz_step("\tiounmap(area[%u]);", nr_of(a));
-	iounmap(a->va + a->offset);
+	write_free_down(a);
 	forget_area(a);
+	iounmap(a->va + a->offset);
 }
 
 static void free_area(struct area *a)
@@ -560,11 +572,35 @@ static QAPI void do_op(void)
 	todo[op->what % ARRAY_SIZE(todo)]();
 }
 
+static void write_pool_down(void)
+{
+	for (unsigned int i = 0; i < NR_FIXED; i++)
+		if (fixed[i])
+			fuzz_step("\tclear_fixmap(FIX_SPARE_FIRST + %u);", i);
+	for (unsigned int i = 0; i < NR_POOL; i++) {
+		for (unsigned int nr = 0; nr < pool[i].nr_kmaps; nr++)
+			fuzz_step("\tkunmap(page[%u]);", i);
+		if (pool[i].page)
+			fuzz_step("\t__free_page(page[%u]);", i);
+	}
+	fuzz_step("\tkmap_flush_unused();");
+}
+
+static void end(void)
+{
+	for (unsigned int i = 0; i < NR_HOARD; i++)
+		if (hoard[i].page)
+			fuzz_step("\t__free_pages(hoard[%u], %u);", i, hoard[i].order);
+	for (unsigned int i = 0; i < NR_AREAS; i++)
+		write_free_down(&areas[i]);
+	write_pool_down();
+}
+
 static void give_back(void)
 {
 	for (unsigned int i = 0; i < NR_HOARD; i++)
 		if (hoard[i].page)
-			__free_pages(hoard[i].page, hoard[i].order);
+			hoard_give(i);
 	for (unsigned int i = 0; i < NR_AREAS; i++)
 		free_area(&areas[i]);
 	for (unsigned int i = 0; i < NR_FIXED; i++)
@@ -586,9 +622,13 @@ static void run(const unsigned char *data, unsigned long size)
 	size_t nr;
 	const struct machine_op *ops = machine_ops(data, size, &nr);
 
-	fuzz_step("KTEST(vmalloc, operations_that_failed)\n{");
-	fuzz_step("\tvoid *va, *area[%u], *local[%u];\n"
-		  "\tstruct page *page[%u], *pages[%u], *hoard[%u];\n",
+	fuzz_step("#include \"helpers.h\"\n\n#include <quarry/fixmap.h>\n"
+		  "#include <quarry/highmem.h>\n"
+		  "#include <quarry/vmalloc.h>\n\nKTEST(vmalloc, operations_that_failed)\n{");
+	fuzz_step("\tstatic void *va[1] __maybe_unused, *area[%u] __maybe_unused,\n"
+		  "\t\t*local[%u] __maybe_unused;\n"
+		  "\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused,\n"
+		  "\t\t*hoard[%u] __maybe_unused;\n",
 		  NR_AREAS, KMAP_LOCAL_SLOTS, NR_POOL, NR_MAP, NR_HOARD);
 	world_note();
 	model_init();
@@ -602,4 +642,6 @@ static void run(const unsigned char *data, unsigned long size)
 	world_compare();
 }
 
-const struct fuzz_target fuzz_target = { .name = "vmalloc", MACHINE_TARGET, .run = run };
+const struct fuzz_target fuzz_target = {
+	.name = "vmalloc", MACHINE_TARGET, .run = run, .end = end
+};

@@ -3,8 +3,8 @@
  *
  * IDEA.  The header makes a space: how large, and where, the very top of all addresses included.
  * An operation reserves, in any window or shape, releases, absorbs or asks; a request that makes no
- * sense must be refused and change nothing.  After each the validator runs, and every range is
- * found at its addresses and at no others.
+ * sense must be refused and change nothing.  After each the validator runs, and the range that it
+ * was about is found at its addresses and at no others; at intervals every page is compared.
  *
  * STATE.  The space, its ranges and the model, static for their size.
  *
@@ -83,7 +83,7 @@ static void expect_pages(void)
 
 static void release(struct slot *s)
 {
-	fuzz_step("va_range_release(&space, &ranges[%u]);", (unsigned int)(s - slots));
+	fuzz_step("\tva_range_release(&space, &ranges[%u]);", (unsigned int)(s - slots));
 	va_range_release(&space, &s->r);
 	va_model_set(&model, s->start, s->end, s->guard, false);
 	*s = (struct slot){ .r = s->r };
@@ -97,9 +97,13 @@ static void reserve(struct slot *s, const struct va_wish *w, bool anywhere)
 
 	wanted.align = max(w->align, (size_t)P);
 	place = va_model_place(&model, &wanted);
-	fuzz_step("va_range_reserve_within(&space, &ranges[%u], %#zx, %#zx, %#zx, %#lx, %#lx);",
-		  (unsigned int)(s - slots), w->size, w->align, w->guard, (unsigned long)w->low,
-		  (unsigned long)w->high);
+	fuzz_step("\tEXPECT_EQ(t, %d, va_range_reserve_within(&space, &ranges[%u], %#zx, %#zx,\n"
+		  "\t\t\t%#zx, %#lx, %#lx));",
+		  place ? 0 : -ENOSPC, (unsigned int)(s - slots), w->size, w->align, w->guard,
+		  (unsigned long)w->low, (unsigned long)w->high);
+	if (place)
+		fuzz_step("\tEXPECT_EQ(t, %#lx, ranges[%u].start);", (unsigned long)place,
+			  (unsigned int)(s - slots));
 	err = anywhere ? va_range_reserve(&space, &s->r, w->size, w->align, w->guard) :
 			 va_range_reserve_within(&space, &s->r, w->size, w->align, w->guard, w->low,
 						 w->high);
@@ -145,7 +149,7 @@ static void absorb(struct slot *s)
 	if (!next || next->start != s->r.grip_end)
 		return;
 	eaten = container_of(next, struct slot, r);
-	fuzz_step("va_range_absorb(&space, &ranges[%u], &ranges[%u]);", (unsigned int)(s - slots),
+	fuzz_step("\tva_range_absorb(&space, &ranges[%u], &ranges[%u]);", (unsigned int)(s - slots),
 		  (unsigned int)(eaten - slots));
 	va_range_absorb(&space, &s->r, next);
 	s->end = eaten->end;
@@ -210,6 +214,7 @@ static void step(struct fuzz_bytes *b)
 	else
 		reserve(s, &(struct va_wish){ w.size, w.align, w.guard, 0, UINTPTR_MAX }, true);
 	expect_slot(s);
+	fuzz_step("\tEXPECT_EQ(t, 0, va_range_check(&space));");
 	FUZZ_EQ(0, va_range_check(&space));
 }
 
@@ -221,6 +226,12 @@ static void start(struct fuzz_bytes *b)
 	bool top = fuzz_u8(b) & 1;
 
 	at = top ? 0 - P - nr * P : (uintptr_t)0xe0000000ul + at;
+	fuzz_step("#include <quarry/ktest.h>\n\n#include \"../../../mm/va_range.h\"\n\n"
+		  "KTEST(va_range, operations_that_failed)\n{");
+	fuzz_step("\tstatic struct va_space space;\n"
+		  "\tstatic struct va_range ranges[%u] __maybe_unused;\n\n"
+		  "\tva_space_init(&space, %#lx, %#lx);",
+		  NR_RANGES, (unsigned long)at, (unsigned long)(at + nr * P));
 	va_space_init(&space, at, at + nr * P);
 	va_model_init(&model, at, nr);
 	for (unsigned int i = 0; i < NR_RANGES; i++)
@@ -242,6 +253,8 @@ static void run(const unsigned char *data, unsigned long size)
 		if (slots[i].end)
 			release(&slots[i]);
 	}
+	fuzz_step("\tEXPECT_EQ(t, %#lx, va_space_largest_hole(&space, PAGE_SIZE));",
+		  (unsigned long)(space.end - space.start));
 	FUZZ_EQ(0, space.nr);
 	FUZZ_EQ(space.end - space.start, va_space_largest_hole(&space, P));
 }

@@ -115,8 +115,13 @@ void world_call(bool in_interrupt, QAPI void (*fn)(void))
 		fn();
 }
 
-void world_judge(enum model_answer answer, bool succeeded, const char *request)
+void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
+		 unsigned int nr)
 {
+	if (answer == MUST_FAIL)
+		fuzz_step("\tASSERT_EQ(t, NULL, %s[%u]);", array, nr);
+	else if (answer == MUST_SUCCEED || succeeded)
+		fuzz_step("\tASSERT_NE(t, NULL, %s[%u]);", array, nr);
 	FUZZ_CHECK(answer != MUST_SUCCEED || succeeded, "%s: had to succeed", request);
 	FUZZ_CHECK(answer != MUST_FAIL || !succeeded, "%s: had to fail", request);
 }

@@ -27,7 +27,11 @@ const char *world_gfp_text(gfp_t gfp);
 /* Call @fn as a thread does, or as an interrupt. */
 void world_call(bool in_interrupt, QAPI void (*fn)(void));
 
-/* What came of a request must be what was predicted. */
-void world_judge(enum model_answer answer, bool succeeded, const char *request);
+/*
+ * What came of a request must be what was predicted; a test made of the steps asserts it, too.
+ * @array, @nr: where the test has the result.
+ */
+void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
+		 unsigned int nr);
 
 #endif

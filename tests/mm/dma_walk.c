@@ -19,6 +19,7 @@
 #define CHECKS        20u
 #define SIZE_MAX_     (40u * 1024u)
 #define NR_POOLS      2u
+#define REACH_23      (8u * 1024u * 1024u - 1)
 #define STEP_COST     8ul /* steps of other walks that one here takes as long as: it fills memory */
 
 enum kind { EMPTY, COHERENT, MAPPED, BLOCK, NR_KINDS };
@@ -40,7 +41,12 @@ static struct dma_pool *pools[NR_POOLS];
 
 /* One that reaches all of lowmem, and one that does not. */
 static struct device devices[NR_POOLS] = { DEVICE_INIT("walk-any"),
-					   { "walk-23", 8 * MiB - 1, 8 * MiB - 1 } };
+					   { "walk-23", REACH_23, REACH_23 } };
+
+static unsigned int nr_of(const struct slot *s)
+{
+	return (unsigned int)(s - slots);
+}
 
 static char *seen_by_device(const struct slot *s)
 {
@@ -56,7 +62,10 @@ static void write_original(const struct slot *s)
 
 static bool fill_mapped(struct ktest *t, struct slot *s)
 {
+	unsigned int nr = nr_of(s);
+
 	s->order = ktest_random_below(t, 4);
+	ktest_tell(t, "pages[%u] = alloc_pages(GFP_HIGHUSER | __GFP_NOWARN, %u);", nr, s->order);
 	s->pages = alloc_pages(GFP_KERNEL | __GFP_HIGHMEM | __GFP_NOWARN, s->order);
 	if (!s->pages)
 		return false;
@@ -64,9 +73,12 @@ static bool fill_mapped(struct ktest *t, struct slot *s)
 	s->size = 1 + ktest_random_below(t, (uint32_t)((PAGE_SIZE << s->order) - s->offset));
 	s->dir = (enum dma_data_direction)ktest_random_below(t, DMA_NONE);
 	write_original(s);
+	ktest_tell(t, "handle[%u] = dma_map_page(&devices[%u], pages[%u], %zu, %zu, %u);", nr,
+		   s->which, nr, s->offset, s->size, s->dir);
 	s->handle = dma_map_page(&devices[s->which], s->pages, s->offset, s->size, s->dir);
 	if (!dma_mapping_error(&devices[s->which], s->handle))
 		return true;
+	ktest_tell(t, "__free_pages(pages[%u], %u);", nr, s->order);
 	__free_pages(s->pages, s->order);
 	return false;
 }
@@ -79,9 +91,15 @@ static bool fill_slot(struct ktest *t, struct slot *s)
 		return fill_mapped(t, s);
 	if (s->kind == BLOCK) {
 		s->size = pools[s->which]->size;
+		ktest_tell(t, "va[%u] = dma_pool_alloc(pools[%u], GFP_KERNEL, &handle[%u]);",
+			   nr_of(s), s->which, nr_of(s));
 		s->va = dma_pool_alloc(pools[s->which], GFP_KERNEL | __GFP_NOWARN, &s->handle);
 	} else {
 		s->size = 1 + ktest_random_below(t, SIZE_MAX_);
+		ktest_tell(
+			t,
+			"va[%u] = dma_alloc_coherent(&devices[%u], %zu, &handle[%u], GFP_KERNEL);",
+			nr_of(s), s->which, s->size, nr_of(s));
 		s->va = dma_alloc_coherent(&devices[s->which], s->size, &s->handle,
 					   GFP_KERNEL | __GFP_NOWARN);
 	}
@@ -102,49 +120,80 @@ static void empty_mapped(struct ktest *t, struct slot *s)
 		EXPECT_EQ(t, s->mark, (unsigned char)*seen);
 		*seen = (char)~s->mark;
 	}
+	ktest_tell(t, "dma_unmap_page(&devices[%u], handle[%u], %zu, %u);", s->which, nr_of(s),
+		   s->size, s->dir);
 	dma_unmap_page(&devices[s->which], s->handle, s->size, s->dir);
 	memcpy_from_page(&byte, s->pages, s->offset, 1);
 	if (seen && (s->dir != DMA_TO_DEVICE || s->handle == page_to_phys(s->pages) + s->offset))
 		EXPECT_EQ(t, (unsigned char)~s->mark, (unsigned char)byte);
 	else
 		EXPECT_EQ(t, s->mark, (unsigned char)byte);
+	ktest_tell(t, "__free_pages(pages[%u], %u);", nr_of(s), s->order);
 	__free_pages(s->pages, s->order);
 }
 
 static void empty_slot(struct ktest *t, struct slot *s)
 {
+	unsigned int nr = nr_of(s);
+
 	if (s->kind == MAPPED) {
 		empty_mapped(t, s);
+		s->kind = EMPTY;
+		return;
+	}
+	EXPECT_EQ(t, NULL, memchr_inv(s->va, s->mark, s->size));
+	if (s->kind == BLOCK) {
+		ktest_tell(t, "dma_pool_free(pools[%u], va[%u], handle[%u]);", s->which, nr, nr);
+		dma_pool_free(pools[s->which], s->va, s->handle);
 	} else {
-		EXPECT_EQ(t, NULL, memchr_inv(s->va, s->mark, s->size));
-		if (s->kind == BLOCK)
-			dma_pool_free(pools[s->which], s->va, s->handle);
-		else
-			dma_free_coherent(&devices[s->which], s->size, s->va, s->handle);
+		ktest_tell(t, "dma_free_coherent(&devices[%u], %zu, va[%u], handle[%u]);", s->which,
+			   s->size, nr, nr);
+		dma_free_coherent(&devices[s->which], s->size, s->va, s->handle);
 	}
 	s->kind = EMPTY;
+}
+
+/* Has it filled a slot? */
+static bool step(struct ktest *t)
+{
+	struct slot *s = &slots[ktest_random_below(t, NR_SLOTS)];
+
+	if (s->kind != EMPTY) {
+		empty_slot(t, s);
+		return false;
+	}
+	s->kind = (enum kind)(1 + ktest_random_below(t, NR_KINDS - 1));
+	if (!fill_slot(t, s))
+		s->kind = EMPTY;
+	return s->kind != EMPTY;
+}
+
+static void make_pools(struct ktest *t)
+{
+	for (unsigned int i = 0; i < NR_POOLS; i++) {
+		size_t size = 100 + 900 * i;
+
+		ktest_tell(t, "pools[%u] = dma_pool_create(\"walk\", &devices[%u], %zu, 0, 1024);",
+			   i, i, size);
+		pools[i] = dma_pool_create("walk", &devices[i], size, 0, 1024);
+		ASSERT_NE(t, NULL, pools[i]);
+	}
 }
 
 KTEST_NEEDS(dma_walk, random_pieces_keep_every_invariant, .ram_mib = 16)
 {
 	unsigned long steps = ktest_steps(t, DEFAULT_STEPS) / STEP_COST, nr_filled = 0;
 
-	for (unsigned int i = 0; i < NR_POOLS; i++) {
-		pools[i] = dma_pool_create("walk", &devices[i], 100 + 900 * i, 0, 1024);
-		ASSERT_NE(t, NULL, pools[i]);
-	}
+	ktest_tell(t, "struct device devices[] __maybe_unused = { DEVICE_INIT(\"any\"),");
+	ktest_tell(t, "\t\t\t\t\t{ \"23\", %#x, %#x } };", REACH_23, REACH_23);
+	ktest_tell(t, "struct dma_pool *pools[%u];", NR_POOLS);
+	ktest_tell(t, "struct page *pages[%u] __maybe_unused;", NR_SLOTS);
+	ktest_tell(t, "dma_addr_t handle[%u] __maybe_unused;", NR_SLOTS);
+	ktest_tell(t, "void *va[%u] __maybe_unused;", NR_SLOTS);
+	make_pools(t);
 	for (unsigned long i = 0; i < steps && !t->nr_failed; i++) {
-		struct slot *s = &slots[ktest_random_below(t, NR_SLOTS)];
-
-		if (s->kind != EMPTY) {
-			empty_slot(t, s);
-		} else {
-			s->kind = (enum kind)(1 + ktest_random_below(t, NR_KINDS - 1));
-			if (fill_slot(t, s))
-				nr_filled++;
-			else
-				s->kind = EMPTY;
-		}
+		if (ktest_step(t, i))
+			nr_filled += step(t);
 		if (i % (steps / CHECKS + 1) == 0)
 			EXPECT_EQ(t, 0, dma_check());
 	}
@@ -152,7 +201,10 @@ KTEST_NEEDS(dma_walk, random_pieces_keep_every_invariant, .ram_mib = 16)
 	for (struct slot *s = slots; s < slots + NR_SLOTS; s++)
 		if (s->kind != EMPTY)
 			empty_slot(t, s);
-	for (unsigned int i = 0; i < NR_POOLS; i++)
+	for (unsigned int i = 0; i < NR_POOLS; i++) {
+		ktest_tell(t, "EXPECT_EQ(t, 0, dma_pool_destroy(pools[%u]));", i);
 		EXPECT_EQ(t, 0, dma_pool_destroy(pools[i]));
-	EXPECT_GE(t, steps / 3, nr_filled);
+	}
+	/* A walk that got nothing would prove nothing. */
+	EXPECT_GE(t, ktest_is_reduced(t) ? 0 : steps / 3, nr_filled);
 }

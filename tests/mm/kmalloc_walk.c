@@ -228,7 +228,7 @@ KTEST(kmalloc_walk, random_requests_keep_every_invariant)
 	unsigned long every = steps / CHECKS + 1;
 	struct walk w = { .t = t, .next_mark = ktest_random(t) };
 
-	ktest_tell(t, "void *p[%u];", NR_SLOTS);
+	ktest_tell(t, "void *p[%u] __maybe_unused;", NR_SLOTS);
 	note_in_use(nr_before);
 	memset(slots, 0, sizeof(slots));
 	for (unsigned long i = 0; i < steps && !t->nr_failed; i++) {

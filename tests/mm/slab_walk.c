@@ -334,8 +334,8 @@ KTEST(slab_walk, random_operations_on_several_caches_keep_every_invariant)
 	unsigned long every = steps / CHECKS + 1, available = nr_available();
 	struct walk w = { .t = t, .next_id = ktest_random(t) };
 
-	ktest_tell(t, "struct kmem_cache *c[%u];", NR_CACHES);
-	ktest_tell(t, "void *o[%u], *objs[%u];", NR_SLOTS, NR_BULK);
+	ktest_tell(t, "struct kmem_cache *c[%u] __maybe_unused;", NR_CACHES);
+	ktest_tell(t, "void *o[%u] __maybe_unused, *objs[%u] __maybe_unused;", NR_SLOTS, NR_BULK);
 	ASSERT_TRUE(t, start(&w));
 	for (unsigned long i = 0; i < steps && !t->nr_failed; i++) {
 		if (ktest_step(t, i))

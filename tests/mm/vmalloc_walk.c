@@ -162,9 +162,10 @@ KTEST(vmalloc_walk, random_areas_keep_every_invariant)
 {
 	unsigned long steps = ktest_steps(t, DEFAULT_STEPS) / STEP_COST, nr_filled = 0;
 
-	ktest_tell(t, "void *va[%u];\n#C struct page *page[%u], *pages[%u];", NR_SLOTS, NR_SLOTS,
+	ktest_tell(t, "void *va[%u] __maybe_unused;", NR_SLOTS);
+	ktest_tell(t, "struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused;", NR_SLOTS,
 		   PAGES_MAX);
-	ktest_tell(t, "unsigned long flags;");
+	ktest_tell(t, "unsigned long flags __maybe_unused;");
 	for (unsigned long i = 0; i < steps; i++) {
 		if (ktest_step(t, i))
 			nr_filled += step(t);

@@ -300,7 +300,8 @@ KTEST(mm_walk, random_operations_keep_every_invariant)
 	unsigned long available = nr_available();
 	struct walk w = { .t = t, .next_mark = ktest_random(t) };
 
-	ktest_tell(t, "struct page *p[%u], *array[%u] = { 0 };", NR_SLOTS, NR_BULK);
+	ktest_tell(t, "struct page *p[%u] __maybe_unused, *array[%u] __maybe_unused = { 0 };",
+		   NR_SLOTS, NR_BULK);
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		slots[i].kind = EMPTY;
 	for (unsigned long i = 0; i < steps && !t->nr_failed; i++) {

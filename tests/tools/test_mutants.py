@@ -234,11 +234,12 @@ def test_more_than_ten_equivalent_mutants_are_too_many(tmp_path, capsys):
 # ---- a tree of one file -------------------------------------------------------------------------
 
 MAKEFILE = """\
+BUILD ?= build
 .PHONY: all
-build/x86-gcc/quarry.elf: build/x86-gcc/mm/a.o
+$(BUILD)/x86-gcc/quarry.elf: $(BUILD)/x86-gcc/mm/a.o
 	@mkdir -p $(@D)
 	gcc -o $@ $^
-build/x86-gcc/mm/a.o: mm/a.c
+$(BUILD)/x86-gcc/mm/a.o: mm/a.c
 	@mkdir -p $(@D)
 	gcc -O2 -Wall -Werror -c mm/a.c -o $@
 """
@@ -291,7 +292,8 @@ def little_tree(tmp_path):
 def mutants_of(tree, *arguments):
     return subprocess.run(["/usr/bin/python3", "tools/mutants.py", "--workers", "1", *arguments],
                           cwd=tree, capture_output=True, text=True, timeout=60, check=False,
-                          env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})
+                          env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1",
+                               "BUILD": "an/outer/make's"})
 
 
 def test_each_mutant_is_built_judged_and_undone(tree):
@@ -340,6 +342,26 @@ def test_a_run_that_is_ended_from_outside_leaves_nobody_behind(tree):
 
 def text_of(path):
     return path.read_text() if path.exists() else ""
+
+
+def test_a_filter_that_names_no_file_is_an_error(tree):
+    said = mutants_of(tree, "--filter", "mm/none*")
+    assert said.returncode == 2 and "no file of mm/ is called 'mm/none*'" in said.stderr
+
+
+def test_what_is_no_longer_in_the_tree_goes_from_its_copy(tmp_path):
+    root, copy = tmp_path, tmp_path / "build/copy"
+    for name in ("kept.c", "mm/gone.c", "build/copy/build/built.o"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    (root / ".gitignore").write_text("build/\n")
+    subprocess.run(["git", "init", "-q", root], check=True)
+    mutants.sync(root, copy)
+    assert (copy / "mm/gone.c").exists()
+    (root / "mm/gone.c").unlink()
+    mutants.sync(root, copy)
+    assert not (copy / "mm/gone.c").exists()
+    assert (copy / "kept.c").exists() and (copy / "build/built.o").exists()
 
 
 def test_what_a_broken_off_run_left_in_its_copy_is_mended(tree):

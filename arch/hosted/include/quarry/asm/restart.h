@@ -19,6 +19,8 @@ struct percpu_stack;
 #define RESTART_POP_HITS       (HOSTED_SCHED ? 2u : 1u)
 #define RESTART_POP_EMPTY_HITS (HOSTED_SCHED ? 2u : 1u)
 #define RESTART_PUSH_HITS      (HOSTED_SCHED ? 3u : 1u)
+/* Of a function with both. */
+#define RESTART_CALL_HITS      (HOSTED_SCHED ? RESTART_POP_HITS + RESTART_PUSH_HITS : 1u)
 #define RESTART_PUSH_FULL_HITS 1u
 #define RESTART_PUSH_TOP_HITS  1u
 

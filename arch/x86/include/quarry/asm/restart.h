@@ -16,6 +16,8 @@ struct percpu_stack;
 #define RESTART_POP_HITS       4u /* of 5: two loads, test, jump, commit */
 #define RESTART_POP_EMPTY_HITS 3u /* the commit is not reached */
 #define RESTART_PUSH_HITS      6u /* of 7: load, two tests and jumps, store, commit */
+/* Of a function with both. */
+#define RESTART_CALL_HITS      (RESTART_POP_HITS + RESTART_PUSH_HITS)
 #define RESTART_PUSH_FULL_HITS 2u
 #define RESTART_PUSH_TOP_HITS  4u
 
