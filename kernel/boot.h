@@ -26,8 +26,8 @@ struct kernel_options {
 	char death[OPTION_TEXT_MAX];
 	char bench[OPTION_TEXT_MAX]; /* patterns */
 	bool bench_given;
-	size_t alloc_trace;           /* bytes of the ring; 0: no recording */
-	char replay[OPTION_TEXT_MAX]; /* a boot module and words */
+	size_t alloc_trace;             /* bytes of the ring; 0: no recording */
+	char replay[OPTION_TEXT_MAX];   /* a boot module and words */
 	char map_module[BOOT_NAME_MAX]; /* e820= */
 	char map_edits
 		[BOOT_CMDLINE_MAX]; /* mem= and memmap=, in their order, separated by blanks */

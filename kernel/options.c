@@ -149,19 +149,12 @@ static __init QAPI int set_console(const char *value)
 }
 
 const struct boot_option kernel_boot_options[] = {
-	{ "mem", set_mem },
-	{ "memmap", set_memmap },
-	{ "e820", set_e820 },
-	{ "test", set_test },
-	{ "death", set_death },
-	{ "seed", set_seed },
-	{ "steps", set_steps },
-	{ "long", set_long },
-	{ "loglevel", set_loglevel },
-	{ "bench", set_bench },
-	{ "console", set_console },
-	{ "faults", faults_parse },
-	{ "replay", set_replay },
-	{ "alloc_trace", set_alloc_trace },
+	{ "mem", set_mem },           { "memmap", set_memmap },
+	{ "e820", set_e820 },         { "test", set_test },
+	{ "death", set_death },       { "seed", set_seed },
+	{ "steps", set_steps },       { "long", set_long },
+	{ "loglevel", set_loglevel }, { "bench", set_bench },
+	{ "console", set_console },   { "faults", faults_parse },
+	{ "replay", set_replay },     { "alloc_trace", set_alloc_trace },
 };
 const unsigned int nr_kernel_boot_options = ARRAY_SIZE(kernel_boot_options);

@@ -348,7 +348,7 @@ QAPI void *kmap_local_slot(struct page *page)
 		return kmap_local_full();
 	WRITE_ONCE(s->depth, nr + 1);
 	barrier();
-	s->caller[nr] = __builtin_return_address(0);
+	WRITE_ONCE(s->caller[nr], __builtin_return_address(0));
 	pte_set(&local_ptes[i], pte_make(page_to_pfn(page), KMAP_PROT, 0));
 	return (void *)(FIX_KMAP_LOCAL_START + i * PAGE_SIZE);
 }

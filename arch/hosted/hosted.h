@@ -7,7 +7,6 @@
 
 #include <quarry/asm/layout.h>
 #include <quarry/asm/pgtable.h>
-#include <quarry/bug.h>
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
@@ -64,8 +63,11 @@ void interrupt_call(QAPI void (*fn)(void));
 
 #if HOSTED_SCHED
 
-/* smp/cpus.c: make CPUs 1 .. @nr - 1; @at_once: they run as the host pleases, not by seed. */
-void smp_init(unsigned int nr, bool at_once);
+/*
+ * smp/cpus.c: make CPUs 1 .. @nr - 1; @at_once: they run as the host pleases, not by seed.  False:
+ * this program has one CPU.
+ */
+bool smp_init(unsigned int nr, bool at_once);
 
 /* A flush: every other CPU has been told when this returns. */
 void smp_flush(void);
@@ -75,10 +77,9 @@ void smp_freeze(void);
 
 #else
 
-static inline void smp_init(unsigned int nr, bool at_once)
+static inline bool smp_init(unsigned int nr, bool at_once)
 {
-	if (nr > 1 || at_once)
-		panic("hosted: this variant has one CPU");
+	return nr == 1 && !at_once;
 }
 
 static inline void smp_flush(void)

@@ -12,10 +12,13 @@
 #include <quarry/bug.h>
 #include <quarry/panic.h>
 #include <quarry/port.h>
+#include <quarry/string.h>
 
 #define MULTIBOOT1_MAGIC 0x2BADB002u
 #define VGA_PA           0xa0000u
 #define LOW_END          0x100000u
+
+#define STATUS_NO_MACHINE 2 /* host_main.c lists them */
 
 QAPI void kernel_entry(uint32_t magic, uint32_t info_pa) __noreturn;
 
@@ -27,10 +30,18 @@ static QAPI void stop(int code)
 
 static const struct panic_ops panic_ops = { .dump_stack = backtrace_here, .stop = stop };
 
+/* The console is not there yet. */
+static __noreturn void refuse(const char *why)
+{
+	host_write(why, strlen(why));
+	host_exit(STATUS_NO_MACHINE);
+}
+
 /* Any memory map may be booted with e820=, so there is memory wherever one may promise it. */
 void hosted_start(const struct host_boot *boot)
 {
-	smp_init(boot->nr_cpus, boot->at_once);
+	if (!smp_init(boot->nr_cpus, boot->at_once))
+		refuse("hosted: this variant has one CPU\n");
 	tlb_init(PHYS_ADDR_LIMIT);
 	kernel_entry(MULTIBOOT1_MAGIC, loader_load(boot));
 }

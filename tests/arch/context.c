@@ -1,6 +1,7 @@
 /*
  * context.c - "may this context sleep?", interrupts on and off, locks and counters of the port.
  */
+#include <quarry/asm/smp.h>
 #include <quarry/atomic.h>
 #include <quarry/env.h>
 #include <quarry/ktest.h>
@@ -114,6 +115,20 @@ KTEST(context, a_function_runs_once_on_each_cpu_with_interrupts_off)
 	env_for_each_cpu(count_call, &nr_calls);
 	EXPECT_EQ(t, env_nr_cpus(), nr_calls);
 	EXPECT_TRUE(t, env_can_sleep());
+}
+
+KTEST(context, the_kernel_has_the_ports_cpus)
+{
+	struct env_task task;
+	unsigned int nr_calls = 0;
+
+	EXPECT_EQ(t, smp_nr_cpus(), env_nr_cpus());
+	smp_call_each(count_call, &nr_calls);
+	EXPECT_EQ(t, smp_nr_cpus(), nr_calls);
+	EXPECT_TRUE(t, env_can_sleep());
+	/* Tests run in the thread that booted, and no others do meanwhile. */
+	EXPECT_EQ(t, &task, smp_task(&task));
+	EXPECT_FALSE(t, smp_wait());
 }
 
 KTEST(atomic, a_counter_goes_up_and_down_and_tells_when_it_reaches_zero)

@@ -23,7 +23,8 @@ import check_port  # noqa: E402
 import qtest  # noqa: E402
 
 BUILD = Path(os.environ.get("QUARRY_BUILD", ROOT / "build")).resolve() / "link"
-CALLS = "tests/tools/kmalloc_calls"
+CALLS, FIXMAP = "tests/tools/kmalloc_calls", "tests/tools/fixmap_last"
+SOURCES = (CALLS, FIXMAP, "mm/kmalloc", "mm/slab_cpu", "mm/zonelist")
 PORT = "tests/port_sample"
 CLASSES = [8, 16, 32, 64, 96, 128, 192, *(1 << bit for bit in range(8, 18))]
 COMPILERS = pytest.mark.parametrize("cc", ["gcc", "clang"])
@@ -42,13 +43,19 @@ def make(*words):
 
 
 @functools.cache
+def objects(cc, config):
+    """{source: object} of all that is looked at: one make, which takes longer than a compiler."""
+    tag = "-" + config.replace("=", "") if config else ""
+    paths = {source: BUILD / f"x86-{cc}{tag}" / f"{source}.o" for source in SOURCES}
+    for path in paths.values():
+        path.unlink(missing_ok=True)    # make knows the headers of the kernel's own sources only
+    make(f"CC={cc}", f"CONFIG={config}", *map(str, paths.values()))
+    return paths
+
+
 def built_object(source, cc, config=""):
     """The object that the kernel of this compiler and configuration would have."""
-    tag = "-" + config.replace("=", "") if config else ""
-    path = BUILD / f"x86-{cc}{tag}" / f"{source}.o"
-    path.unlink(missing_ok=True)    # make knows the headers of the kernel's own sources only
-    make(f"CC={cc}", f"CONFIG={config}", str(path))
-    return path
+    return objects(cc, config)[source]
 
 
 @functools.cache
@@ -197,7 +204,7 @@ def test_a_fixed_page_beyond_the_last_does_not_link_and_the_last_does(cc, tmp_pa
 
 @COMPILERS
 def test_a_constant_number_of_a_fixed_page_is_a_constant_address(cc):
-    code = disassembled(built_object("tests/tools/fixmap_last", cc))["fixmap_last"]
+    code = disassembled(built_object(FIXMAP, cc))["fixmap_last"]
     assert [i.split() for i in without_frame(code)] == [["mov", "$0xffffe000,%eax"]], code
 
 

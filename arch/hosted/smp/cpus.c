@@ -54,7 +54,7 @@ void become(unsigned int cpu)
 	percpu_this_offset = percpu_offset[cpu];
 }
 
-void smp_init(unsigned int nr, bool at_once)
+bool smp_init(unsigned int nr, bool at_once)
 {
 	size_t size = (size_t)(__stop_percpu_data - __start_percpu_data);
 
@@ -69,6 +69,7 @@ void smp_init(unsigned int nr, bool at_once)
 		*per_cpu_ptr(&context_word, cpu) = 0;
 	}
 	nr_cpus = nr;
+	return true;
 }
 
 /* Something is to be reported: from now on nobody else runs, if one runs at a time. */

@@ -3,6 +3,8 @@
  */
 #include "walk.h"
 
+#include "../../../mm/helpers.h"
+
 #include <quarry/asm/sched.h>
 #include <quarry/dma.h>
 #include <quarry/env.h>
@@ -43,6 +45,18 @@ static gfp_t any_gfp(struct walker *w)
 
 static struct device device = { .name = "walk" };
 
+static bool scarce;
+
+/* Every second time there is nothing: the reserve is used. */
+static QAPI void *alloc_now_and_then(gfp_t gfp, void *cache)
+{
+	static atomic_t nr;
+
+	if (scarce && atomic_fetch_add(&nr, 1) & 1)
+		return NULL;
+	return mempool_alloc_slab(gfp, cache);
+}
+
 bool objects_begin(void)
 {
 	BUG_ON(dma_set_mask_and_coherent(&device, DMA_MASK));
@@ -50,7 +64,10 @@ bool objects_begin(void)
 	many_cache =
 		kmem_cache_create("walk-many", OBJECT_SIZE + 8, 0, SLAB_HWCACHE_ALIGN, NULL, NULL);
 	element_cache = kmem_cache_create("walk-element", ELEMENT_SIZE, 0, 0, NULL, NULL);
-	pool = element_cache ? mempool_create_slab_pool(POOL_MIN, element_cache) : NULL;
+	pool = element_cache ? mempool_create(POOL_MIN, alloc_now_and_then, mempool_free_slab,
+					      element_cache) :
+			       NULL;
+	scarce = true;
 	return object_cache && many_cache && pool;
 }
 
@@ -59,6 +76,7 @@ void objects_end(struct ktest *t)
 	EXPECT_EQ(t, 0, kmem_cache_nr_in_use(object_cache));
 	EXPECT_EQ(t, 0, kmem_cache_nr_in_use(many_cache));
 	EXPECT_EQ(t, POOL_MIN, kmem_cache_nr_in_use(element_cache));
+	scarce = false;
 	mempool_destroy(pool);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(object_cache));
 	EXPECT_EQ(t, 0, kmem_cache_destroy(many_cache));
@@ -223,6 +241,16 @@ void event_cache(struct walker *w)
 		walker_bad(w, "a cache that nobody uses cannot be destroyed");
 }
 
+/* More than the machine has: every shrinker is asked, then the request is given up. */
+void event_reclaim(struct walker *w)
+{
+	HOARD(h);
+
+	hoard_all(&h, GFP_KERNEL | __GFP_NORETRY, MAX_ORDER - 1);
+	hoard_free(&h);
+	opaque(w);
+}
+
 static QAPI unsigned long shrink_nothing(struct shrinker *s, unsigned long nr, gfp_t gfp)
 {
 	(void)s;
@@ -239,7 +267,7 @@ void event_shrinker(struct walker *w)
 
 	shrinker_register(&s);
 	if (walker_random(w, 2))
-		reclaim_background();
+		event_reclaim(w);
 	sched_point();
 	shrinker_unregister(&s);
 	memset(&s, 0, sizeof(s));

@@ -28,9 +28,11 @@
 #define DEFAULT_STEPS 20000ul
 #define IRQ_STEPS     3u /* of an interrupt, at most */
 
-/* Of DICE steps: so many exchange, one is an event, the others take or give. */
-#define DICE      64u
-#define EXCHANGES 20u
+/* Of DICE steps: so many exchange, so many are an event, the others take or give. */
+#define DICE            64u
+#define EXCHANGES       20u
+#define EVENT_DICE      1u
+#define EVENT_DICE_BUSY 21u
 
 static struct walker threads[SMP_THREADS_MAX], interrupts[NR_CPUS];
 static struct item basket[BASKET_ITEMS];
@@ -120,11 +122,12 @@ static void give(struct walker *w, struct item *item)
 static void step(struct walker *w)
 {
 	struct item *item = &w->items[walker_random(w, WALKER_ITEMS)];
-	unsigned int dice = walker_random(w, DICE);
+	unsigned int dice = walker_random(w, DICE),
+		     nr_events = walk->busy ? EVENT_DICE_BUSY : EVENT_DICE;
 
 	if (dice < EXCHANGES)
 		exchange(w, item);
-	else if (dice == EXCHANGES && !w->in_interrupt && walk->nr_events)
+	else if (dice < EXCHANGES + nr_events && !w->in_interrupt && walk->nr_events)
 		walk->events[walker_random(w, walk->nr_events)](w);
 	else if (item->kind)
 		give(w, item);

@@ -47,6 +47,7 @@ struct walk {
 	unsigned int nr_kinds;
 	void (*const *events)(struct walker *w); /* now and then: drains, shrinking, ... */
 	unsigned int nr_events;
+	bool busy;            /* much oftener than that */
 	bool interrupts;      /* that take and give, too */
 	unsigned long steps;  /* of each thread in a round; 0: the usual */
 	unsigned int rounds;  /* each of another seed; 0: as steps= says */
@@ -77,6 +78,7 @@ void event_drain(struct walker *w); /* every list and magazine of every CPU */
 void event_shrink(struct walker *w);
 void event_cache(struct walker *w);    /* a cache comes and goes */
 void event_shrinker(struct walker *w); /* comes, shrinks, goes */
+void event_reclaim(struct walker *w);  /* a round of it, whatever is free */
 void event_report(struct walker *w);
 void event_unmap_aliases(struct walker *w);
 void event_kmap_round(struct walker *w);

@@ -64,7 +64,7 @@ KTEST_NEEDS(smp_walk, interrupts_take_and_free_objects_at_any_point, .cpus = 2)
 KTEST_NEEDS(smp_walk, caches_come_go_and_shrink_while_others_are_used, .cpus = 2)
 {
 	const struct walk walk = { KINDS(&kind_object, &kind_kmalloc),
-				   EVENTS(event_shrink, event_cache, event_drain),
+				   EVENTS(event_shrink, event_cache, event_cache), .busy = true,
 				   .interrupts = true };
 
 	walk_on_objects(t, &walk);
@@ -94,7 +94,8 @@ KTEST_NEEDS(smp_walk, areas_are_mapped_and_freed_by_all_cpus, .cpus = 2)
 
 KTEST_NEEDS(smp_walk, slots_of_kmap_show_their_page, .cpus = 2)
 {
-	const struct walk walk = { KINDS(&kind_kmap), EVENTS(event_kmap_round, event_local) };
+	const struct walk walk = { KINDS(&kind_kmap), EVENTS(event_kmap_round, event_local),
+				   .busy = true };
 
 	walk_on_areas(t, &walk);
 }
@@ -128,4 +129,12 @@ KTEST_NEEDS(smp_walk, all_cpus_run_dry_at_once, .cpus = 2)
 		;
 	walk_on_objects(t, &walk);
 	hoard_free(&h);
+}
+
+KTEST_NEEDS(smp_walk, a_shrinker_that_has_gone_is_asked_no_more, .cpus = 2)
+{
+	const struct walk walk = { KINDS(&kind_object), EVENTS(event_shrinker, event_reclaim),
+				   .busy = true };
+
+	walk_on_objects(t, &walk);
 }
