@@ -69,7 +69,7 @@ check-port:
 
 .PHONY: check-exercised
 check-exercised:
-	@$(MAKE) --no-print-directory CC=gcc all >/dev/null
+	@$(MAKE) --no-print-directory CC=gcc all efi >/dev/null
 	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/check_exercised.py --build $(CHECK_OUT)/exercised --logs $(BUILD) \
 		--kernel $(BUILD)/x86-gcc/quarry.elf --cc "gcc $(CFLAGS_KERNEL) -Itests/host" \
 		--sources $(test-sources)
