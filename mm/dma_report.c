@@ -54,7 +54,7 @@ __cold QAPI void dma_mem_mismatch(const struct dma_mem *m, const struct dma_mem 
 
 /* ---- whatis ------------------------------------------------------------------------------ */
 
-static const struct dma_mem *mem_at(phys_addr_t pa)
+static __racy_report const struct dma_mem *mem_at(phys_addr_t pa)
 {
 	const struct rb_node *node;
 	struct dma_state s;
@@ -71,7 +71,7 @@ static const struct dma_mem *mem_at(phys_addr_t pa)
 	return NULL;
 }
 
-static QAPI bool describe_dma(struct out *o, uintptr_t va)
+static __racy_report QAPI bool describe_dma(struct out *o, uintptr_t va)
 {
 	const struct dma_mem *m;
 

@@ -25,7 +25,7 @@
 #define DEPTH_MAX 64u /* of a red-black tree of all the pages that 32 bits address: 40 */
 
 /* The lowest area whose grip ends above @va; NULL: none. */
-static const struct vm_area *area_from(const struct va_space *s, uintptr_t va)
+static __racy_report const struct vm_area *area_from(const struct va_space *s, uintptr_t va)
 {
 	const struct rb_node *node = READ_ONCE(s->root.top);
 	const struct va_range *found = NULL;
@@ -69,7 +69,7 @@ QAPI void vm_caller_show(struct out *o, const void *caller)
 
 /* ---- whatis ----------------------------------------------------------------------------- */
 
-static const char *kind_of(const struct vm_area *area)
+static __racy_report const char *kind_of(const struct vm_area *area)
 {
 	if (area->freed && !area->caller) /* neighbours of any kinds, which are one */
 		return "several";
@@ -90,7 +90,7 @@ static void show_backing(struct out *o, uintptr_t va)
 	page_owner_show(o, page);
 }
 
-static QAPI bool describe_area(struct out *o, uintptr_t va)
+static __racy_report QAPI bool describe_area(struct out *o, uintptr_t va)
 {
 	const struct vm_area *area;
 	struct vm_state s;

@@ -37,6 +37,12 @@
 #define __section(s)     __attribute__((section(s)))
 #define __printf(fmt, n) __attribute__((format(printf, fmt, n)))
 
+/*
+ * For reports that may be asked in the middle of a change, by a panic: they take no lock, and what
+ * they read may change under them.  The thread sanitizer, who would say so, does not watch them.
+ */
+#define __racy_report __attribute__((no_sanitize("thread")))
+
 /* Code and data that only boot needs: handed to the page allocator once boot is over. */
 #define __init     __section(".init.text") __cold
 #define __init_hot __section(".init.text") __attribute__((hot)) /* a loop over all memory */

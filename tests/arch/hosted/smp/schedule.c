@@ -29,12 +29,13 @@ static unsigned long nr_locked, nr_plain, nr_wrong, nr_moved;
 static DEFINE_PER_CPU(unsigned int, is_off);
 static DEFINE_PER_CPU(unsigned int, nr_calls);
 
-static struct smp_result run_of(QAPI void (*run)(unsigned int nr, void *arg),
+static struct smp_result run_on(unsigned int nr_threads,
+				QAPI void (*run)(unsigned int nr, void *arg),
 				QAPI void (*irq)(void), uint64_t seed)
 {
 	const struct smp_plan plan = { .run = run,
 				       .interrupt = irq,
-				       .nr_threads = NR_THREADS,
+				       .nr_threads = nr_threads,
 				       .distance = CLOSE,
 				       .seed = seed };
 	struct smp_result result;
@@ -43,6 +44,12 @@ static struct smp_result run_of(QAPI void (*run)(unsigned int nr, void *arg),
 	nr_locked = nr_plain = nr_wrong = nr_moved = 0;
 	smp_run(&plan, &result);
 	return result;
+}
+
+static struct smp_result run_of(QAPI void (*run)(unsigned int nr, void *arg),
+				QAPI void (*irq)(void), uint64_t seed)
+{
+	return run_on(NR_THREADS, run, irq, seed);
 }
 
 /* ---- counting ------------------------------------------------------------------------------- */
@@ -166,7 +173,8 @@ KTEST_NEEDS(smp_schedule, a_thread_changes_its_cpu_unless_preemption_is_off, .cp
 {
 	if (!smp_is_by_seed())
 		return;
-	run_of(stay_and_go, NULL, SEED);
+	/* More than can run, so that some wait for a CPU. */
+	run_on(smp_nr_cpus() + 2, stay_and_go, NULL, SEED);
 	EXPECT_EQ(t, 0, nr_wrong);
 	EXPECT_GE(t, 1, nr_moved);
 }

@@ -28,7 +28,7 @@
 #define PT_ENTRIES    (1u << PT_INDEX_BITS)
 
 typedef struct {
-	uint64_t raw;
+	uint64_t raw __aligned(8); /* one access, in 32 bits too */
 } pte_t;
 
 static_assert(sizeof(pte_t) * PT_ENTRIES == PAGE_SIZE, "a table fills a page");
