@@ -94,7 +94,9 @@ void fuzz_enter(const unsigned char *data, unsigned long size)
 {
 	struct machine_header h = { 0 };
 	struct host_module map = { .name = MAP_NAME };
-	struct host_boot boot = { .cmdline = input.words, .nr_modules = 1, .modules = &map };
+	struct host_boot boot = {
+		.cmdline = input.words, .nr_cpus = 1, .nr_modules = 1, .modules = &map
+	};
 
 	memcpy(&h, data, min(size, (unsigned long)sizeof(h)));
 	make_map(&h);

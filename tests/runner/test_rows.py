@@ -115,11 +115,21 @@ def test_both_limits_of_kmalloc_are_booted():
     assert {"", "KMALLOC_MAX_SIZE=4194304"} <= set(configs)
 
 
+def crimes_of(*paths):
+    tables = "".join((ROOT / path).read_text() for path in paths)
+    return re.findall(r"\bDEATH\((\w+)\),", tables)
+
+
 def test_every_crime_has_a_row():
-    tables = "".join(path.read_text() for path in sorted((ROOT / "tests/death").glob("*.c")))
-    crimes = re.findall(r"^\tDEATH\((\w+)\),", tables, re.M)
+    crimes = crimes_of(*sorted((ROOT / "tests/death").glob("*.c")), "tests/mm/white/deaths.c")
     rows = [row.name for row in Config("kernel").rows() if row.kind == "death"]
     assert crimes and sorted(rows) == sorted(f"death-{crime}" for crime in crimes)
+
+
+def test_every_crime_of_several_cpus_has_a_row():
+    crimes = crimes_of("tests/arch/hosted/smp/deaths.c")
+    rows = re.findall(r"^append = .*\bdeath=(\w+)", (ROOT / "tests/hosted.cfg").read_text(), re.M)
+    assert crimes and set(crimes) <= set(rows)
 
 
 def test_every_pattern_is_a_regular_expression():

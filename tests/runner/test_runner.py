@@ -263,7 +263,7 @@ def run_driver(kernel, monkeypatch, capsys, behaviours, keys=None):
     class Args:
         long, filter, verbose = False, "", False
 
-    monkeypatch.setattr(qtest, "host_programs", lambda: [])
+    monkeypatch.setattr(qtest, "host_programs", lambda *_: [])
     monkeypatch.setattr(qtest, "pytest_files", lambda: [])
     monkeypatch.setattr(qtest, "hosted_jobs", lambda long: [])
     config = Config()

@@ -24,7 +24,7 @@ import qtest  # noqa: E402
 
 BUILD = Path(os.environ.get("QUARRY_BUILD", ROOT / "build")).resolve() / "link"
 CALLS, FIXMAP = "tests/tools/kmalloc_calls", "tests/tools/fixmap_last"
-SOURCES = (CALLS, FIXMAP, "mm/kmalloc", "mm/slab_cpu", "mm/zonelist")
+SOURCES = (CALLS, FIXMAP, "mm/kmalloc", "mm/memblock", "mm/pgtable", "mm/slab_cpu", "mm/zonelist")
 PORT = "tests/port_sample"
 CLASSES = [8, 16, 32, 64, 96, 128, 192, *(1 << bit for bit in range(8, 18))]
 COMPILERS = pytest.mark.parametrize("cc", ["gcc", "clang"])
@@ -292,5 +292,6 @@ def test_without_the_option_nothing_of_owners_and_leaks_is_linked():
     ours = {"page_owners", "page_owner_alloc_slow", "page_owner_free_slow", "leaks_show",
             "pageowner_show", "port_callers"}
     assert ours <= symbols("")
-    left = {s for s in symbols("PAGE_OWNER=0") if re.search("owner|leaks|port_callers", s)}
+    left = {s for s in symbols("PAGE_OWNER=0 ALLOC_TRACE=0")      # both ask who called
+            if re.search("owner|leaks|port_callers", s)}
     assert left <= {"page_owner_parse"}     # refuses the option
