@@ -31,4 +31,4 @@ $(foreach d,$(tests-faulty),$(OUT)/$(d)/%.o): CFLAGS_EXTRA := -include tests/fau
 $(OUT)/tests/mm/white/%.o: CFLAGS_EXTRA := -include tests/mm/white/faults.h
 
 # Who commits a crime is on the backtrace of its report.
-$(OUT)/tests/death/%.o: CFLAGS_EXTRA := -fno-optimize-sibling-calls
+$(OUT)/tests/death/%.o $(OUT)/tests/mm/white/deaths.o: CFLAGS_EXTRA := -fno-optimize-sibling-calls

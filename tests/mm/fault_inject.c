@@ -19,6 +19,7 @@
 #include <quarry/ktest.h>
 #include <quarry/mempool.h>
 #include <quarry/pgtable.h>
+#include <quarry/printk.h>
 #include <quarry/sizes.h>
 #include <quarry/string.h>
 #include <quarry/vmalloc.h>
@@ -361,7 +362,9 @@ KTEST(fault, a_failure_is_told_as_loudly_as_was_said)
 {
 	struct fault_attr a = plain;
 	struct capture *c = capture_begin();
+	int level = console_loglevel;
 
+	console_loglevel = CONSOLE_LOGLEVEL_DEFAULT;
 	refused_by(t, &a, 1, GFP_KERNEL, 0);
 	capture_end(c);
 	EXPECT_EQ(t, 0, capture_count(c, "fault_inject:"));
@@ -375,6 +378,7 @@ KTEST(fault, a_failure_is_told_as_loudly_as_was_said)
 	c = capture_begin();
 	refused_by(t, &a, 1, GFP_KERNEL, 0);
 	capture_end(c);
+	console_loglevel = level;
 	EXPECT_EQ(t, 1, capture_count(c, "fault_inject: page point "));
 	EXPECT_EQ(t, 1, capture_count(c, "backtrace"));
 }

@@ -184,7 +184,7 @@ KTEST(zone_check, a_sum_that_is_not_all_of_ram_is_found)
 {
 	EXPECT_EQ(t, 0, mm_check_all());
 	zones[ZONE_DMA].nr_managed++;
-	EXPECT_EQ(t, page_owners ? 2 : 1, mm_check_all()); /* whose owners are fewer, too */
+	EXPECT_EQ(t, page_owner_on() ? 2 : 1, mm_check_all()); /* whose owners are fewer, too */
 	zones[ZONE_DMA].nr_managed--;
 	EXPECT_EQ(t, 0, mm_check_all());
 }
