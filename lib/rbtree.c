@@ -51,16 +51,16 @@ static unsigned int side_of(const struct rb_node *node)
 static void replace(struct rb_root *root, const struct rb_node *old, struct rb_node *new)
 {
 	if (!old->parent)
-		WRITE_ONCE(root->top, new);
+		root->top = new;
 	else
-		WRITE_ONCE(old->parent->child[side_of(old)], new);
+		old->parent->child[side_of(old)] = new;
 	if (new)
 		new->parent = old->parent;
 }
 
 static void set_child(struct rb_node *parent, unsigned int side, struct rb_node *child)
 {
-	WRITE_ONCE(parent->child[side], child);
+	parent->child[side] = child;
 	if (child)
 		child->parent = parent;
 }
@@ -140,9 +140,9 @@ QAPI void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *
 	BUG_ON(parent ? parent->child[side] != NULL : root->top != NULL);
 	*node = (struct rb_node){ .parent = parent, .red = true };
 	if (parent)
-		WRITE_ONCE(parent->child[side], node);
+		parent->child[side] = node;
 	else
-		WRITE_ONCE(root->top, node);
+		root->top = node;
 	update_upwards(root, node, node);
 	mend_red(root, node);
 }

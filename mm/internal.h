@@ -105,12 +105,18 @@ static inline enum mobility block_mobility(const struct page *page)
 	return (enum mobility)((READ_ONCE(page->flags) & PG_MOBILITY_MASK) >> PG_MOBILITY_SHIFT);
 }
 
-/* Write order and mobility of the block that @page heads, and clear every PG_ bit. */
-static inline void block_mark(struct page *page, unsigned int order, enum mobility mob)
+/* Write order and mobility of the block that @page heads, and @bits, clearing every other PG_ bit. */
+static inline void block_mark_as(struct page *page, unsigned int order, enum mobility mob,
+				 unsigned long bits)
 {
-	WRITE_ONCE(page->flags, (page->flags & PG_ZONE_MASK) |
+	WRITE_ONCE(page->flags, (page->flags & PG_ZONE_MASK) | bits |
 					((unsigned long)order << PG_ORDER_SHIFT) |
 					((unsigned long)mob << PG_MOBILITY_SHIFT));
+}
+
+static inline void block_mark(struct page *page, unsigned int order, enum mobility mob)
+{
+	block_mark_as(page, order, mob, 0);
 }
 
 QAPI void zone_init(struct zone *z, enum zone_type type, const char *name, pfn_t start, pfn_t end);

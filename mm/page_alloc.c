@@ -72,10 +72,9 @@ static void block_link(struct zone *z, struct page *page, unsigned int order, en
 {
 	struct free_area *area = &z->free_area[order];
 
-	block_mark(page, order, mob);
-	page_flags_set(page, PG_buddy);
+	block_mark_as(page, order, mob, PG_buddy);
 	list_add(&page->lru, &area->list[mob]);
-	ADD_ONCE(area->nr_blocks[mob], 1);
+	area->nr_blocks[mob]++;
 	WRITE_ONCE(z->nonempty[mob], z->nonempty[mob] | 1u << order);
 }
 
@@ -86,8 +85,7 @@ static void block_unlink(struct zone *z, struct page *page, unsigned int order) 
 
 	list_del(&page->lru);
 	page_flags_clear(page, PG_buddy);
-	ADD_ONCE(area->nr_blocks[mob], -1ul);
-	if (!area->nr_blocks[mob])
+	if (--area->nr_blocks[mob] == 0)
 		WRITE_ONCE(z->nonempty[mob], z->nonempty[mob] & ~(1u << order));
 }
 

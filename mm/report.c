@@ -33,12 +33,12 @@ __cold QAPI void page_bad(const struct page *page, const char *what)
 	panic("page pfn=%lu %s", page_to_pfn(page), what);
 }
 
-static unsigned long blocks_of(const struct free_area *area)
+static __racy_report unsigned long blocks_of(const struct free_area *area)
 {
 	unsigned long nr = 0;
 
 	for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++)
-		nr += READ_ONCE(area->nr_blocks[mob]);
+		nr += area->nr_blocks[mob];
 	return nr;
 }
 
@@ -47,7 +47,7 @@ static unsigned long kib(unsigned long nr_pages)
 	return nr_pages * (PAGE_SIZE / KiB);
 }
 
-static void report_zone(const struct zone *z)
+static __racy_report void report_zone(const struct zone *z)
 {
 	pr_warn("%s free:%lukB min:%lukB low:%lukB high:%lukB present:%lukB managed:%lukB "
 		"lowmem_reserve[]: %lu %lu %lu\n",
