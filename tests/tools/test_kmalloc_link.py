@@ -160,7 +160,7 @@ def test_a_variable_size_is_looked_up_at_run_time(functions, name):
 @functools.cache
 def library(cc, config=""):
     """libquarry.a for the sample port."""
-    out = BUILD / f"lib-{cc}-{config.replace('=', '') or 'default'}"
+    out = BUILD / f"lib-{cc}-{config.replace('=', '').replace(' ', '-') or 'default'}"
     make(f"BUILD={out}", f"CC={cc}", f"CONFIG={config}", f"PORT={PORT}", "lib")
     return check_port.archive_in(str(out))
 
