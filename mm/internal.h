@@ -105,7 +105,7 @@ static inline enum mobility block_mobility(const struct page *page)
 	return (enum mobility)((READ_ONCE(page->flags) & PG_MOBILITY_MASK) >> PG_MOBILITY_SHIFT);
 }
 
-/* Write order and mobility of the block that @page heads, and @bits, clearing every other PG_ bit. */
+/* Write order and mobility of the block that @page heads, and @bits; clear every other PG_ bit. */
 static inline void block_mark_as(struct page *page, unsigned int order, enum mobility mob,
 				 unsigned long bits)
 {

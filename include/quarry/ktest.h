@@ -251,8 +251,8 @@ QAPI gfp_t ktest_saw_gfp(struct ktest *t, gfp_t gfp);
 	} while (0)
 
 /*
- * Calls that a point made fail are made again before a test that goes on sees them, so what the rest
- * stands on holds: the analyzer is not to follow a path on which it does not.
+ * Calls that a point made fail are made again before a test that goes on sees them, so what the
+ * rest stands on holds: the analyzer is not to follow a path on which it does not.
  */
 #ifdef __clang_analyzer__
 #define KTEST_GOES_ON(t) false
