@@ -70,8 +70,32 @@ const char *status_text(EFI_STATUS status);
 
 /* ---- efi_file.c ---- */
 
+/* An open file of the volume that the loader came from. */
+struct file {
+	EFI_FILE_HANDLE handle;
+	const char *path;
+	uint64_t size; /* bytes */
+};
+
 /**
- * file_read - read the file @path of the volume that the loader came from.
+ * file_open - open the file @path, for file_close().
+ * @size_max: bytes; a larger one is refused.
+ */
+EFI_STATUS file_open(struct file *file, const char *path, uint64_t size_max) __must_check;
+
+/**
+ * file_read_at - read the @size bytes at @offset, which must all be there.
+ */
+EFI_STATUS file_read_at(const struct file *file, uint64_t offset, void *to, size_t size)
+	__must_check;
+
+/**
+ * file_close - the end of what file_open() began.
+ */
+void file_close(const struct file *file);
+
+/**
+ * file_read - read the whole file @path.
  * @size_max: bytes; a larger one is refused.
  */
 EFI_STATUS file_read(const char *path, size_t size_max, struct blob *blob) __must_check;
@@ -88,11 +112,6 @@ EFI_STATUS memory_init(void) __must_check;
  * @what: for the message if there are none.
  */
 EFI_STATUS pages_alloc(const char *what, EFI_MEMORY_TYPE type, size_t size, void **at) __must_check;
-
-/**
- * pages_free - give back what pages_alloc() returned at @at.
- */
-void pages_free(const void *at);
 
 /**
  * pages_claim - make sure that [@start, @end) is free once boot services have ended.

@@ -1,5 +1,5 @@
 /*
- * efi_file.c - reading a whole file from the volume that the loader was started from.
+ * efi_file.c - reading files of the volume that the loader was started from, in part or whole.
  *
  * IDEA.  Size first, then pages for it, then its bytes.  A file that is shorter than its directory
  * says is an error; what is longer than the caller can use is refused before memory is taken.
@@ -50,73 +50,92 @@ static void make_path(const char *path, CHAR16 *wide)
 	while (*path++);
 }
 
-/* The size of an open file that is one. */
-static EFI_STATUS get_size(EFI_FILE_HANDLE file, const char *path, uint64_t *size)
+/* The size of what was opened, if that is a file. */
+static EFI_STATUS get_size(struct file *file)
 {
 	static uint8_t buffer[INFO_SIZE] __aligned(8);
 	EFI_FILE_INFO *info = (EFI_FILE_INFO *)buffer;
 	EFI_GUID guid = EFI_FILE_INFO_ID;
 	UINTN buffer_size = sizeof(buffer);
-	EFI_STATUS status = file->GetInfo(file, &guid, &buffer_size, buffer);
+	EFI_STATUS status = file->handle->GetInfo(file->handle, &guid, &buffer_size, buffer);
 
 	if (EFI_ERROR(status))
-		return fail(status, "%s: %s", path, status_text(status));
+		return fail(status, "%s: %s", file->path, status_text(status));
 	if (info->Attribute & EFI_FILE_DIRECTORY)
-		return fail(EFI_UNSUPPORTED, "%s: is a directory", path);
-	*size = info->FileSize;
+		return fail(EFI_UNSUPPORTED, "%s: is a directory", file->path);
+	file->size = info->FileSize;
 	return EFI_SUCCESS;
 }
 
-static EFI_STATUS read_all(EFI_FILE_HANDLE file, const char *path, uint8_t *to, size_t size)
-{
-	while (size) {
-		UINTN n = min(size, (size_t)READ_MAX);
-		EFI_STATUS status = file->Read(file, &n, to);
-
-		if (EFI_ERROR(status))
-			return fail(status, "%s: %s", path, status_text(status));
-		if (!n || n > size)
-			return fail(EFI_END_OF_FILE, "%s: ends before its size", path);
-		to += n;
-		size -= n;
-	}
-	return EFI_SUCCESS;
-}
-
-static EFI_STATUS read_open_file(EFI_FILE_HANDLE file, const char *path, size_t size_max,
-				 struct blob *blob)
-{
-	EFI_STATUS status;
-	uint64_t size = 0;
-	void *at;
-
-	status = get_size(file, path, &size);
-	if (EFI_ERROR(status))
-		return status;
-	if (size > size_max)
-		return fail(EFI_UNSUPPORTED, "%s: %llu bytes are too many, at most %llu are read",
-			    path, (unsigned long long)size, (unsigned long long)size_max);
-	status = pages_alloc(path, EfiLoaderData, (size_t)size, &at);
-	if (EFI_ERROR(status))
-		return status;
-	*blob = (struct blob){ at, (size_t)size };
-	return read_all(file, path, at, (size_t)size);
-}
-
-EFI_STATUS file_read(const char *path, size_t size_max, struct blob *blob)
+EFI_STATUS file_open(struct file *file, const char *path, uint64_t size_max)
 {
 	CHAR16 wide[CONFIG_PATH_MAX];
-	EFI_FILE_HANDLE root, file;
+	EFI_FILE_HANDLE root;
 	EFI_STATUS status = open_volume(&root);
 
 	if (EFI_ERROR(status))
 		return status;
 	make_path(path, wide);
-	status = root->Open(root, &file, wide, EFI_FILE_MODE_READ, 0);
+	file->path = path;
+	status = root->Open(root, &file->handle, wide, EFI_FILE_MODE_READ, 0);
 	root->Close(root);
 	if (EFI_ERROR(status))
 		return fail(status, "%s: %s", path, status_text(status));
-	status = read_open_file(file, path, size_max, blob);
-	file->Close(file);
+	status = get_size(file);
+	if (!EFI_ERROR(status) && file->size > size_max)
+		status = fail(EFI_UNSUPPORTED, "%s: %llu bytes are too many, at most %llu are read",
+			      path, (unsigned long long)file->size, (unsigned long long)size_max);
+	if (EFI_ERROR(status))
+		file_close(file);
+	return status;
+}
+
+EFI_STATUS file_read_at(const struct file *file, uint64_t offset, void *to, size_t size)
+{
+	EFI_STATUS status = file->handle->SetPosition(file->handle, offset);
+	uint8_t *at = to;
+
+	while (size && !EFI_ERROR(status)) {
+		UINTN n = min(size, (size_t)READ_MAX);
+
+		status = file->handle->Read(file->handle, &n, at);
+		if (EFI_ERROR(status))
+			break;
+		if (!n || n > size)
+			return fail(EFI_END_OF_FILE, "%s: ends before its size", file->path);
+		at += n;
+		size -= n;
+	}
+	if (EFI_ERROR(status))
+		return fail(status, "%s: %s", file->path, status_text(status));
+	return EFI_SUCCESS;
+}
+
+void file_close(const struct file *file)
+{
+	file->handle->Close(file->handle);
+}
+
+static EFI_STATUS read_all(const struct file *file, struct blob *blob)
+{
+	size_t size = (size_t)file->size;
+	void *at;
+	EFI_STATUS status = pages_alloc(file->path, EfiLoaderData, size, &at);
+
+	if (EFI_ERROR(status))
+		return status;
+	*blob = (struct blob){ at, size };
+	return file_read_at(file, 0, at, size);
+}
+
+EFI_STATUS file_read(const char *path, size_t size_max, struct blob *blob)
+{
+	struct file file;
+	EFI_STATUS status = file_open(&file, path, size_max);
+
+	if (EFI_ERROR(status))
+		return status;
+	status = read_all(&file, blob);
+	file_close(&file);
 	return status;
 }

@@ -12,15 +12,15 @@
  *	                 code in a page of our own, because the loader and its stack may lie at
  *	                 the kernel's place themselves
  *
- * Only the bytes of the kernel's file are laid out; the zeros behind them, as much again in a
- * kernel with large tables, are written last: firmware may leave little room for a second copy.
+ * Only what comes from the kernel's file is laid out, and only that is read of it; the zeros behind,
+ * as much again in a kernel with large tables, are written last: firmware may leave little room.
  *
  * Memory below 1 MiB is left alone: the kernel, too, knows owners of parts of it.
  *
  * STATE.  The list of what was allocated; the claimed place; the buffer for the map.
  *
  * INVARIANTS
- *   A1  every page allocated is on the list, until pages_free() or app_give_back();
+ *   A1  every page allocated is on the list, until app_give_back();
  *   A2  no allocation made after pages_claim() overlaps the claimed range;
  *   A3  between the last memory map and ExitBootServices() nothing is allocated.
  *
@@ -111,27 +111,13 @@ static EFI_STATUS take(EFI_MEMORY_TYPE type, EFI_PHYSICAL_ADDRESS start, UINTN n
 	return status;
 }
 
-/* Free the @i-th of the list; the last takes its place. */
-static void give_back(unsigned int i)
-{
-	app.boot->FreePages(taken[i].start, taken[i].nr);
-	taken[i] = taken[--nr_taken];
-}
-
-void pages_free(const void *at)
-{
-	for (unsigned int i = 0; i < nr_taken; i++) {
-		if (taken[i].start == (UINTN)at) {
-			give_back(i);
-			return;
-		}
-	}
-}
-
 void app_give_back(void)
 {
-	while (nr_taken)
-		give_back(nr_taken - 1);
+	while (nr_taken) {
+		const struct pages *last = &taken[--nr_taken];
+
+		app.boot->FreePages(last->start, last->nr);
+	}
 	if (map_buffer)
 		app.boot->FreePool(map_buffer);
 	map_buffer = NULL;

@@ -6,6 +6,10 @@
  * in 64 bits of 32-bit fields and cannot wrap there.  Loading then needs no further check: what
  * elf_parse() accepts lies inside the file on the one side, and inside [start, end) on the other.
  *
+ * The file is several times what is loaded of it: its symbols stay where they are.  So it is never
+ * in memory as a whole: elf_parse() is content with its head, and elf_place() reads the segments to
+ * where they belong.
+ *
  * Physical addresses (p_paddr) count; the entry point, a virtual address, becomes physical by the
  * segment that holds it.  Alignment and access flags of segments mean nothing before paging.
  *
@@ -74,16 +78,18 @@ static enum elf_result check_header(const struct elf_header *h)
 	return ELF_OK;
 }
 
-static enum elf_result check_table(const struct elf_header *h, size_t size)
+static enum elf_result check_table(const struct elf_header *h, uint64_t size)
 {
 	if (h->phnum && h->phentsize < PHDR_SIZE_MIN)
 		return ELF_BAD_PHDR_SIZE;
 	if ((uint64_t)h->phoff + (uint64_t)h->phnum * h->phentsize > size)
 		return ELF_PHDRS_OUTSIDE;
+	if ((uint64_t)h->phoff + (uint64_t)h->phnum * h->phentsize > ELF_HEAD_SIZE)
+		return ELF_PHDRS_FAR;
 	return ELF_OK;
 }
 
-static enum elf_result check_segment(const struct elf_phdr *p, size_t size)
+static enum elf_result check_segment(const struct elf_phdr *p, uint64_t size)
 {
 	if ((uint64_t)p->offset + p->filesz > size)
 		return ELF_SEGMENT_OUTSIDE;
@@ -107,7 +113,7 @@ static bool overlaps(const struct elf_image *img, const struct elf_phdr *p)
 	return false;
 }
 
-static enum elf_result add_segment(struct elf_image *img, const struct elf_phdr *p, size_t size)
+static enum elf_result add_segment(struct elf_image *img, const struct elf_phdr *p, uint64_t size)
 {
 	enum elf_result result = check_segment(p, size);
 
@@ -133,7 +139,7 @@ static bool holds_entry(const struct elf_phdr *p, uint32_t entry)
 }
 
 static enum elf_result read_segments(struct elf_image *img, const struct elf_header *h,
-				     const uint8_t *file, size_t size)
+				     const uint8_t *head, uint64_t size)
 {
 	bool has_entry = false;
 
@@ -141,7 +147,7 @@ static enum elf_result read_segments(struct elf_image *img, const struct elf_hea
 		enum elf_result result;
 		struct elf_phdr p;
 
-		memcpy(&p, file + h->phoff + (size_t)i * h->phentsize, sizeof(p));
+		memcpy(&p, head + h->phoff + (size_t)i * h->phentsize, sizeof(p));
 		if (p.type != PT_LOAD || !(p.memsz | p.filesz))
 			continue;
 		img->culprit = i;
@@ -159,7 +165,7 @@ static enum elf_result read_segments(struct elf_image *img, const struct elf_hea
 	return has_entry ? ELF_OK : ELF_ENTRY_OUTSIDE;
 }
 
-QAPI enum elf_result elf_parse(struct elf_image *img, const void *file, size_t size)
+QAPI enum elf_result elf_parse(struct elf_image *img, const void *head, uint64_t size)
 {
 	enum elf_result result;
 	struct elf_header h;
@@ -169,25 +175,29 @@ QAPI enum elf_result elf_parse(struct elf_image *img, const void *file, size_t s
 	img->culprit = ELF_NO_CULPRIT;
 	if (size < sizeof(h))
 		return ELF_SHORT;
-	memcpy(&h, file, sizeof(h));
+	memcpy(&h, head, sizeof(h));
 	result = check_header(&h);
 	if (!result)
 		result = check_table(&h, size);
-	return result ? result : read_segments(img, &h, file, size);
+	return result ? result : read_segments(img, &h, head, size);
 }
 
-QAPI void elf_place(const struct elf_image *img, const void *file, void *to)
+QAPI int elf_place(const struct elf_image *img, struct elf_reader *reader, void *to)
 {
-	const uint8_t *from = file;
 	uint8_t *at = to;
 
 	memset(at, 0, img->file_end - img->start);
 	for (unsigned int i = 0; i < img->nr_segments; i++) {
 		const struct elf_segment *s = &img->segment[i];
+		int err = 0;
 
 		if (s->file_size) /* without, it may lie behind what there is room for */
-			memcpy(at + (s->pa - img->start), from + s->offset, s->file_size);
+			err = reader->read(reader, s->offset, at + (s->pa - img->start),
+					   s->file_size);
+		if (err)
+			return err;
 	}
+	return 0;
 }
 
 QAPI const char *elf_result_text(enum elf_result result)
@@ -203,6 +213,7 @@ QAPI const char *elf_result_text(enum elf_result result)
 		[ELF_NOT_I386] = "is not for i386",
 		[ELF_BAD_PHDR_SIZE] = "has program headers that are too small",
 		[ELF_PHDRS_OUTSIDE] = "has program headers outside of the file",
+		[ELF_PHDRS_FAR] = "has program headers behind its first 32 KiB",
 		[ELF_SEGMENT_OUTSIDE] = "has a segment whose bytes are not all in the file",
 		[ELF_SEGMENT_SHRINKS] = "has a segment with more bytes in the file than in memory",
 		[ELF_SEGMENT_WRAPS] = "has a segment that runs past 4 GiB",

@@ -17,6 +17,9 @@
 /* From the first page of an image to its last, bytes: more is no kernel. */
 #define ELF_IMAGE_MAX 0x4000000u
 
+/* A file's first bytes, in which its program headers have to lie. */
+#define ELF_HEAD_SIZE 0x8000u
+
 #define ELF_NO_CULPRIT UINT32_MAX
 
 enum elf_result {
@@ -30,6 +33,7 @@ enum elf_result {
 	ELF_NOT_I386,
 	ELF_BAD_PHDR_SIZE,
 	ELF_PHDRS_OUTSIDE,
+	ELF_PHDRS_FAR,
 	ELF_SEGMENT_OUTSIDE,
 	ELF_SEGMENT_SHRINKS,
 	ELF_SEGMENT_WRAPS,
@@ -57,19 +61,28 @@ struct elf_image {
 	unsigned int culprit; /* the program header that a result is about, or ELF_NO_CULPRIT */
 };
 
+/* Where the bytes of a file come from. */
+struct elf_reader {
+	/* Read @nr bytes from @offset on, which are in the file: 0, or a reason to stop. */
+	QAPI int (*read)(struct elf_reader *reader, uint32_t offset, void *to, uint32_t nr);
+};
+
 /**
- * elf_parse - understand the @size bytes at @file.
+ * elf_parse - understand a file of @size bytes by its head.
  * @img: valid if the result is ELF_OK; otherwise only its culprit is.
+ * @head: the file's first ELF_HEAD_SIZE bytes, or all there are.
  */
-QAPI enum elf_result elf_parse(struct elf_image *img, const void *file, size_t size) __must_check;
+QAPI enum elf_result elf_parse(struct elf_image *img, const void *head, uint64_t size) __must_check;
 
 /**
  * elf_place - lay out at @to what comes from an ELF_OK file: img->file_end - img->start bytes.
  *
  * Every byte of these is written: what no segment has is zero.  So is the rest of the image, up to
  * img->end, which is the caller's to clear.
+ *
+ * Return: 0; or what @reader returned, and then @to has some of it.
  */
-QAPI void elf_place(const struct elf_image *img, const void *file, void *to);
+QAPI int elf_place(const struct elf_image *img, struct elf_reader *reader, void *to) __must_check;
 
 /**
  * elf_result_text - @result in words.

@@ -30,6 +30,7 @@ TIMEOUT = 120
 NR_MOVED = 2                # of the kernels: the one without room, and the good one
 SECTORS_A_MIB = 2048
 
+HEAD_SIZE, PHOFF = 0x8000, 28
 PHDR, PADDR, MEMSZ, OFFSET = 52, 12, 20, 4
 CONFIG = b"kernel=/boot/k.elf\n"
 
@@ -84,6 +85,14 @@ def no_first_cluster(image):
     return image[:at + 26] + b"\xf0\x7f" + image[at + 28:]
 
 
+def far_program_headers(kernel):
+    """They are copied to where a loader that reads the head of a file does not see them."""
+    table = kernel[PHDR:PHDR + 64]
+    data = bytearray(kernel.ljust(HEAD_SIZE, b"\0") + table)
+    struct.pack_into("<I", data, PHOFF, HEAD_SIZE)
+    return bytes(data)
+
+
 def defects(shop):
     """[(files on the disk, further arguments, the error as a regular expression)]"""
     kernel = shop.kernel()
@@ -107,6 +116,7 @@ def defects(shop):
         (with_kernel(kernel.replace(struct.pack("<I", 0xE85250D6), bytes(4))), {},
          r"/boot/k\.elf: has no multiboot2 header"),
         (with_kernel(kernel[:80]), {}, r"/boot/k\.elf: has program headers outside of the file"),
+        (with_kernel(far_program_headers(kernel)), {}, r"/boot/k\.elf: has program .* behind .*"),
         (with_kernel(kernel[:5000]), {}, r"/boot/k\.elf: has a segment whose .*header 1\)"),
         (with_kernel(shop.patched(1, PADDR, PLACE)), {}, r"/boot/k\.elf: has segments that .*"),
         (with_kernel(shop.patched(1, MEMSZ, 0xFFFFFFF0)), {}, r"/boot/k\.elf: .* past 4 GiB .*"),

@@ -5,6 +5,8 @@
  * Files are written by hand here, from the format's offsets.  The file under test ends where its
  * buffer does, and so does the image: the address sanitizer sees one byte too many.
  */
+#include <quarry/compiler.h>
+#include <quarry/errno.h>
 #include <quarry/ktest.h>
 #include <quarry/string.h>
 
@@ -92,6 +94,34 @@ static uint8_t *good(void)
 	return f;
 }
 
+/* A file in memory, of which each read is recorded; one of them may fail. */
+struct test_reader {
+	struct elf_reader elf;
+	struct ktest *t;
+	const uint8_t *file;
+	size_t size;
+	unsigned int nr_reads, fails_at; /* counted from 1; 0: none */
+};
+
+static QAPI int read_test(struct elf_reader *reader, uint32_t offset, void *to, uint32_t nr)
+{
+	struct test_reader *r = container_of(reader, struct test_reader, elf);
+
+	EXPECT_GE(r->t, 1, nr);
+	EXPECT_LE(r->t, r->size, (uint64_t)offset + nr);
+	if (++r->nr_reads == r->fails_at)
+		return -EIO;
+	memcpy(to, r->file + offset, nr);
+	return 0;
+}
+
+static void place(struct ktest *t, const uint8_t *f, size_t size, void *to)
+{
+	struct test_reader r = { { read_test }, t, f, size, 0, 0 };
+
+	EXPECT_EQ(t, 0, elf_place(&img, &r.elf, to));
+}
+
 static enum elf_result parse(const uint8_t *f)
 {
 	return elf_parse(&img, f, FILE_SIZE);
@@ -138,7 +168,7 @@ KTEST(efi_elf, a_segment_of_zeros_behind_the_files_bytes_is_not_laid_out)
 	EXPECT_EQ(t, THIRD_PA + DATA_SIZE, img.file_end);
 	EXPECT_EQ(t, FIRST_PA + ELF_IMAGE_MAX, img.end);
 	memset(image, 0xA5, sizeof(image));
-	elf_place(&img, f, to);
+	place(t, f, FILE_SIZE, to);
 	EXPECT_EQ(t, 0xA5, to[-1]);
 	EXPECT_EQ(t, f[DATA_OFFSET + 3 * DATA_SIZE - 1], image[sizeof(image) - 1]);
 }
@@ -150,7 +180,7 @@ KTEST(efi_elf, every_byte_of_the_image_is_the_files_or_zero)
 	ASSERT_EQ(t, ELF_OK, parse(f));
 	to = image + sizeof(image) - (FILE_END - FIRST_PA);
 	memset(image, 0xA5, sizeof(image));
-	elf_place(&img, f, to);
+	place(t, f, FILE_SIZE, to);
 	for (uint32_t pa = FIRST_PA; pa < FILE_END; pa++) {
 		static const uint32_t at[NR_PHDRS] = { FIRST_PA, SECOND_PA, THIRD_PA };
 		uint8_t want = 0;
@@ -162,6 +192,43 @@ KTEST(efi_elf, every_byte_of_the_image_is_the_files_or_zero)
 		ASSERT_EQ(t, want, to[pa - FIRST_PA]);
 	}
 	EXPECT_EQ(t, 0xA5, to[-1]);
+}
+
+KTEST(efi_elf, a_read_that_fails_is_the_last_and_its_reason_is_returned)
+{
+	for (unsigned int i = 1; i <= NR_PHDRS; i++) {
+		struct test_reader r = { { read_test }, t, good(), FILE_SIZE, 0, i };
+
+		ASSERT_EQ(t, ELF_OK, parse(r.file));
+		EXPECT_EQ(t, -EIO, elf_place(&img, &r.elf, image));
+		EXPECT_EQ(t, i, r.nr_reads);
+	}
+}
+
+/* Only the head is in memory: the buffer ends with it. */
+KTEST(efi_elf, program_headers_may_end_with_the_head_and_no_later)
+{
+	static uint8_t head[ELF_HEAD_SIZE];
+	const uint32_t table = PHDR(NR_PHDRS) - PHDR(0);
+
+	memcpy(head, good(), PHDR(0));
+	memcpy(head + ELF_HEAD_SIZE - table, good() + PHDR(0), table);
+	put32(head + PHOFF, ELF_HEAD_SIZE - table);
+	EXPECT_EQ(t, ELF_OK, elf_parse(&img, head, 2 * ELF_HEAD_SIZE));
+	EXPECT_EQ(t, NR_PHDRS, img.nr_segments);
+	put32(head + PHOFF, ELF_HEAD_SIZE - table + 1);
+	EXPECT_EQ(t, ELF_PHDRS_FAR, elf_parse(&img, head, 2 * ELF_HEAD_SIZE));
+	EXPECT_EQ(t, ELF_PHDRS_OUTSIDE, elf_parse(&img, head, ELF_HEAD_SIZE));
+}
+
+/* The bytes of a segment may lie far behind the head: 4 GiB are a file's limit. */
+KTEST(efi_elf, a_segment_may_end_with_a_file_of_4_gib)
+{
+	uint8_t *f = good();
+
+	put32(f + PHDR(2) + P_OFFSET, 0u - DATA_SIZE);
+	EXPECT_EQ(t, ELF_OK, elf_parse(&img, f, 0x100000000ull));
+	EXPECT_EQ(t, ELF_SEGMENT_OUTSIDE, elf_parse(&img, f, 0xFFFFFFFFull));
 }
 
 KTEST(efi_elf, a_segment_may_end_with_the_file_and_a_table_too)
@@ -387,7 +454,7 @@ KTEST(efi_elf, a_long_walk_of_mutations_reads_and_writes_nothing_outside)
 		nr_accepted++;
 		expect_safe(t, size);
 		if (img.file_end - img.start <= sizeof(image))
-			elf_place(&img, f, image + sizeof(image) - (img.file_end - img.start));
+			place(t, f, size, image + sizeof(image) - (img.file_end - img.start));
 	}
 	EXPECT_GE(t, steps / 20, nr_accepted);
 }
