@@ -3,6 +3,8 @@
  *
  * CONTEXT.  Thread.
  */
+#include "typed.h"
+
 #include <quarry/errno.h>
 #include <quarry/gfp.h>
 #include <quarry/highmem.h>
@@ -13,27 +15,13 @@
 
 #define NR_HELD 64u /* what the table of the monitor has room for */
 
-static char text[4096];
-
 /* "@command pfn", for a page. */
-static int run(const char *command, const struct page *page)
+static int run(struct ktest *t, const char *command, const struct page *page)
 {
-	char words[LINE_EDITOR_MAX];
-	struct out_buf b;
+	char line[64];
 
-	snprintf(words, sizeof(words), "%s pfn:0x%lx", command, page_to_pfn(page));
-	out_buf_init(&b, text, sizeof(text));
-	return monitor_execute(&b.out, words);
-}
-
-static int run_line(const char *line)
-{
-	char words[LINE_EDITOR_MAX];
-	struct out_buf b;
-
-	strlcpy(words, line, sizeof(words));
-	out_buf_init(&b, text, sizeof(text));
-	return monitor_execute(&b.out, words);
+	snprintf(line, sizeof(line), "%s pfn:0x%lx", command, page_to_pfn(page));
+	return typed(t, line);
 }
 
 KTEST(highmem_cmds, kmap_maps_a_page_until_as_many_kunmap)
@@ -42,18 +30,18 @@ KTEST(highmem_cmds, kmap_maps_a_page_until_as_many_kunmap)
 	char want[64];
 
 	ASSERT_NE(t, NULL, page);
-	EXPECT_EQ(t, 0, run("kmap", page));
+	EXPECT_EQ(t, 0, run(t, "kmap", page));
 	snprintf(want, sizeof(want), "mapped pfn=0x%05lx va=0x", page_to_pfn(page));
-	EXPECT_EQ(t, 0, strncmp(text, want, strlen(want)));
+	EXPECT_EQ(t, 0, strncmp(typed_text, want, strlen(want)));
 	EXPECT_EQ(t, kmap_needs_slot(page), kmap_nr_held());
-	EXPECT_EQ(t, 0, run("kmap", page));
-	EXPECT_EQ(t, 0, run("kunmap", page));
+	EXPECT_EQ(t, 0, run(t, "kmap", page));
+	EXPECT_EQ(t, 0, run(t, "kunmap", page));
 	EXPECT_EQ(t, kmap_needs_slot(page), kmap_nr_held());
-	EXPECT_EQ(t, 0, run("kunmap", page));
+	EXPECT_EQ(t, 0, run(t, "kunmap", page));
 	snprintf(want, sizeof(want), "unmapped pfn=0x%05lx\n", page_to_pfn(page));
-	EXPECT_STREQ(t, want, text);
+	EXPECT_STREQ(t, want, typed_text);
 	EXPECT_EQ(t, 0, kmap_nr_held());
-	EXPECT_EQ(t, -ENOENT, run("kunmap", page));
+	EXPECT_EQ(t, -ENOENT, run(t, "kunmap", page));
 	__free_page(page);
 }
 
@@ -63,8 +51,8 @@ KTEST(highmem_cmds, what_kmap_did_not_map_kunmap_does_not_take)
 
 	ASSERT_NE(t, NULL, page);
 	EXPECT_NE(t, NULL, kmap(page));
-	EXPECT_EQ(t, -ENOENT, run("kunmap", page));
-	EXPECT_NE(t, NULL, strstr(text, " is nothing that kmap mapped\n"));
+	EXPECT_EQ(t, -ENOENT, run(t, "kunmap", page));
+	EXPECT_NE(t, NULL, strstr(typed_text, " is nothing that kmap mapped\n"));
 	EXPECT_EQ(t, kmap_needs_slot(page), kmap_nr_held());
 	kunmap(page);
 	__free_page(page);
@@ -72,14 +60,14 @@ KTEST(highmem_cmds, what_kmap_did_not_map_kunmap_does_not_take)
 
 KTEST(highmem_cmds, words_that_are_no_page_are_refused)
 {
-	EXPECT_EQ(t, -EINVAL, run_line("kmap"));
-	EXPECT_EQ(t, -EINVAL, run_line("kmap many"));
-	EXPECT_EQ(t, -EINVAL, run_line("kmap 1 2"));
-	EXPECT_EQ(t, -EFAULT, run_line("kmap 0xfffff000"));
-	EXPECT_EQ(t, -EFAULT, run_line("kunmap pfn:0x7fffffff"));
-	EXPECT_EQ(t, -EINVAL, run_line("kunmap"));
-	EXPECT_EQ(t, -EINVAL, run_line("pkmap all"));
-	EXPECT_EQ(t, -EINVAL, run_line("fixmap all"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "kmap"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "kmap many"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "kmap 1 2"));
+	EXPECT_EQ(t, -EFAULT, typed(t, "kmap 0xfffff000"));
+	EXPECT_EQ(t, -EFAULT, typed(t, "kunmap pfn:0x7fffffff"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "kunmap"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "pkmap all"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "fixmap all"));
 }
 
 KTEST(highmem_cmds, kmap_says_when_its_table_is_full)
@@ -88,10 +76,10 @@ KTEST(highmem_cmds, kmap_says_when_its_table_is_full)
 
 	ASSERT_NE(t, NULL, page);
 	for (unsigned int i = 0; i < NR_HELD; i++)
-		EXPECT_EQ(t, 0, run("kmap", page));
-	EXPECT_EQ(t, -ENOSPC, run("kmap", page));
+		EXPECT_EQ(t, 0, run(t, "kmap", page));
+	EXPECT_EQ(t, -ENOSPC, run(t, "kmap", page));
 	for (unsigned int i = 0; i < NR_HELD; i++)
-		EXPECT_EQ(t, 0, run("kunmap", page));
+		EXPECT_EQ(t, 0, run(t, "kunmap", page));
 	EXPECT_EQ(t, 0, kmap_nr_held());
 	__free_page(page);
 }

@@ -6,6 +6,9 @@
  *
  * CONTEXT.  Thread.
  */
+#include "../shown.h"
+#include "typed.h"
+
 #include <quarry/compiler.h>
 #include <quarry/errno.h>
 #include <quarry/gfp.h>
@@ -19,31 +22,19 @@
 
 #define TABLE_MAX 512u /* objects that the monitor remembers, at most */
 
-static char text[32768];
-
-static int run(const char *line)
-{
-	char words[LINE_EDITOR_MAX];
-	struct out_buf b;
-
-	strlcpy(words, line, sizeof(words));
-	out_buf_init(&b, text, sizeof(text));
-	return monitor_execute(&b.out, words);
-}
-
 /* @command and an address. */
-static int run_on(const char *command, unsigned long va)
+static int run_on(struct ktest *t, const char *command, unsigned long va)
 {
 	char line[64];
 
 	snprintf(line, sizeof(line), "%s 0x%lx", command, va);
-	return run(line);
+	return typed(t, line);
 }
 
 /* The number behind @name in what was printed; ~0 when it is not there. */
 static unsigned long printed(const char *name)
 {
-	const char *at = strstr(text, name), *end;
+	const char *at = strstr(typed_text, name), *end;
 	uint64_t val;
 
 	if (!at || parse_u64(at + strlen(name), &end, &val))
@@ -54,7 +45,7 @@ static unsigned long printed(const char *name)
 /* Does what was printed begin with @what? */
 static bool begins(const char *what)
 {
-	return strncmp(text, what, strlen(what)) == 0;
+	return strncmp(typed_text, what, strlen(what)) == 0;
 }
 
 KTEST(objects, kmalloc_and_kfree_by_hand_take_and_give_back_an_object)
@@ -64,20 +55,20 @@ KTEST(objects, kmalloc_and_kfree_by_hand_take_and_give_back_an_object)
 
 	ASSERT_NE(t, NULL, c);
 	nr = kmem_cache_nr_in_use(c);
-	ASSERT_EQ(t, 0, run("kmalloc 100"));
+	ASSERT_EQ(t, 0, typed(t, "kmalloc 100"));
 	va = printed("object=");
 	EXPECT_EQ(t, 128, printed(" size="));
-	EXPECT_NE(t, NULL, strstr(text, " from=kmalloc gfp=__GFP_WAIT|__GFP_IO|__GFP_FS\n"));
+	EXPECT_NE(t, NULL, strstr(typed_text, " from=kmalloc gfp=__GFP_WAIT|__GFP_IO|__GFP_FS\n"));
 	EXPECT_EQ(t, nr + 1, kmem_cache_nr_in_use(c));
 	EXPECT_EQ(t, 128, ksize((const void *)va));
-	EXPECT_EQ(t, 0, run_on("whatis", va));
+	EXPECT_EQ(t, 0, run_on(t, "whatis", va));
 	EXPECT_TRUE(t, begins("slab cache=kmalloc-128 "));
-	EXPECT_NE(t, NULL, strstr(text, " state=taken\n"));
-	EXPECT_EQ(t, 0, run_on("kfree", va));
+	EXPECT_NE(t, NULL, strstr(typed_text, " state=taken\n"));
+	EXPECT_EQ(t, 0, run_on(t, "kfree", va));
 	EXPECT_EQ(t, va, printed("freed object="));
 	EXPECT_EQ(t, nr, kmem_cache_nr_in_use(c));
-	EXPECT_EQ(t, 0, run_on("whatis", va));
-	EXPECT_EQ(t, NULL, strstr(text, " state=taken\n"));
+	EXPECT_EQ(t, 0, run_on(t, "whatis", va));
+	EXPECT_EQ(t, NULL, strstr(typed_text, " state=taken\n"));
 }
 
 KTEST(objects, objalloc_and_objfree_by_hand_serve_any_cache)
@@ -86,12 +77,12 @@ KTEST(objects, objalloc_and_objfree_by_hand_serve_any_cache)
 	unsigned long va;
 
 	ASSERT_NE(t, NULL, c);
-	ASSERT_EQ(t, 0, run("objalloc objects GFP_ATOMIC"));
+	ASSERT_EQ(t, 0, typed(t, "objalloc objects GFP_ATOMIC"));
 	va = printed("object=");
 	EXPECT_EQ(t, 40, printed(" size="));
-	EXPECT_NE(t, NULL, strstr(text, " from=objects gfp=__GFP_HIGH\n"));
+	EXPECT_NE(t, NULL, strstr(typed_text, " from=objects gfp=__GFP_HIGH\n"));
 	EXPECT_EQ(t, 1, kmem_cache_nr_in_use(c));
-	EXPECT_EQ(t, 0, run_on("objfree", va));
+	EXPECT_EQ(t, 0, run_on(t, "objfree", va));
 	EXPECT_EQ(t, 0, kmem_cache_nr_in_use(c));
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
 }
@@ -102,47 +93,47 @@ KTEST(objects, what_the_monitor_did_not_hand_out_it_does_not_take_back)
 	unsigned long va;
 
 	ASSERT_NE(t, NULL, mine);
-	EXPECT_EQ(t, -ENOENT, run_on("kfree", (unsigned long)mine));
-	EXPECT_EQ(t, -ENOENT, run_on("objfree", (unsigned long)mine));
-	EXPECT_EQ(t, -ENOENT, run("kfree 0"));
-	EXPECT_EQ(t, -ENOENT, run("kfree 0x10"));
-	EXPECT_EQ(t, -ENOENT, run("kfree 0xc0101000"));
-	EXPECT_NE(t, NULL, strstr(text, "0xc0101000 is nothing that kmalloc gave"));
+	EXPECT_EQ(t, -ENOENT, run_on(t, "kfree", (unsigned long)mine));
+	EXPECT_EQ(t, -ENOENT, run_on(t, "objfree", (unsigned long)mine));
+	EXPECT_EQ(t, -ENOENT, typed(t, "kfree 0"));
+	EXPECT_EQ(t, -ENOENT, typed(t, "kfree 0x10"));
+	EXPECT_EQ(t, -ENOENT, typed(t, "kfree 0xc0101000"));
+	EXPECT_NE(t, NULL, strstr(typed_text, "0xc0101000 is nothing that kmalloc gave"));
 	kfree(mine);
 
-	ASSERT_EQ(t, 0, run("kmalloc 64"));
+	ASSERT_EQ(t, 0, typed(t, "kmalloc 64"));
 	va = printed("object=");
-	EXPECT_EQ(t, -ENOENT, run_on("kfree", va + 1));
-	EXPECT_EQ(t, -ENOENT, run_on("objfree", va));
-	EXPECT_EQ(t, 0, run_on("kfree", va));
-	EXPECT_EQ(t, -ENOENT, run_on("kfree", va));
+	EXPECT_EQ(t, -ENOENT, run_on(t, "kfree", va + 1));
+	EXPECT_EQ(t, -ENOENT, run_on(t, "objfree", va));
+	EXPECT_EQ(t, 0, run_on(t, "kfree", va));
+	EXPECT_EQ(t, -ENOENT, run_on(t, "kfree", va));
 }
 
 KTEST(objects, objs_lists_what_is_out)
 {
 	unsigned long a, b, nr;
 
-	ASSERT_EQ(t, 0, run("objs"));
+	ASSERT_EQ(t, 0, typed(t, "objs"));
 	nr = printed("room for ");
 	EXPECT_TRUE(t, begins("0 objects, room for "));
-	ASSERT_EQ(t, 0, run("kmalloc 33 GFP_NOWAIT"));
+	ASSERT_EQ(t, 0, typed(t, "kmalloc 33 GFP_NOWAIT"));
 	a = printed("object=");
-	ASSERT_EQ(t, 0, run("objalloc kmalloc-512"));
+	ASSERT_EQ(t, 0, typed(t, "objalloc kmalloc-512"));
 	b = printed("object=");
-	EXPECT_EQ(t, 0, run("objs"));
+	EXPECT_EQ(t, 0, typed(t, "objs"));
 	EXPECT_EQ(t, a, printed("object="));
-	EXPECT_NE(t, NULL, strstr(text, " size=64 from=kmalloc gfp=0\n"));
-	EXPECT_NE(t, NULL, strstr(text, " size=512 from=kmalloc-512 gfp="));
-	EXPECT_NE(t, NULL, strstr(text, "\n2 objects, room for "));
+	EXPECT_NE(t, NULL, strstr(typed_text, " size=64 from=kmalloc gfp=0\n"));
+	EXPECT_NE(t, NULL, strstr(typed_text, " size=512 from=kmalloc-512 gfp="));
+	EXPECT_NE(t, NULL, strstr(typed_text, "\n2 objects, room for "));
 	EXPECT_EQ(t, nr, printed("room for "));
-	EXPECT_EQ(t, 0, run_on("kfree", a));
-	EXPECT_EQ(t, 0, run_on("objfree", b));
+	EXPECT_EQ(t, 0, run_on(t, "kfree", a));
+	EXPECT_EQ(t, 0, run_on(t, "objfree", b));
 }
 
 /* The objects that were printed, to @vas; how many there were. */
 static unsigned int printed_objects(unsigned long *vas, unsigned int nr_max)
 {
-	const char *at = text;
+	const char *at = typed_text;
 	unsigned int nr = 0;
 	uint64_t val;
 
@@ -160,26 +151,26 @@ KTEST(objects, a_full_table_of_objects_refuses_more)
 	unsigned int nr = 0;
 	int err;
 
-	while (!(err = run("kmalloc 8")) && nr < TABLE_MAX)
+	while (!(err = typed(t, "kmalloc 8")) && nr < TABLE_MAX)
 		nr++;
 	EXPECT_EQ(t, -ENOSPC, err);
-	EXPECT_EQ(t, 0, run("objs"));
+	EXPECT_EQ(t, 0, typed(t, "objs"));
 	EXPECT_EQ(t, nr, printed("room for "));
 	EXPECT_EQ(t, nr, printed_objects(vas, ARRAY_SIZE(vas)));
 	while (nr--)
-		EXPECT_EQ(t, 0, run_on("kfree", vas[nr]));
-	EXPECT_EQ(t, 0, run("objs"));
+		EXPECT_EQ(t, 0, run_on(t, "kfree", vas[nr]));
+	EXPECT_EQ(t, 0, typed(t, "objs"));
 	EXPECT_TRUE(t, begins("0 objects"));
 }
 
 KTEST(objects, requests_that_cannot_be_met_say_so)
 {
-	EXPECT_EQ(t, 0, run("kmalloc 0"));
-	EXPECT_EQ(t, NULL, strstr(text, "object="));
-	EXPECT_EQ(t, -ENOMEM, run("kmalloc 0x7fffffff __GFP_NOWARN"));
-	EXPECT_EQ(t, -ENOENT, run("objalloc no-such-cache"));
-	EXPECT_EQ(t, -ENOENT, run("shrink no-such-cache"));
-	EXPECT_EQ(t, 0, run("objs"));
+	EXPECT_EQ(t, 0, typed(t, "kmalloc 0"));
+	EXPECT_EQ(t, NULL, strstr(typed_text, "object="));
+	EXPECT_EQ(t, -ENOMEM, typed(t, "kmalloc 0x7fffffff __GFP_NOWARN"));
+	EXPECT_EQ(t, -ENOENT, typed(t, "objalloc no-such-cache"));
+	EXPECT_EQ(t, -ENOENT, typed(t, "shrink no-such-cache"));
+	EXPECT_EQ(t, 0, typed(t, "objs"));
 	EXPECT_TRUE(t, begins("0 objects"));
 }
 
@@ -205,7 +196,7 @@ KTEST(objects, commands_refuse_what_makes_no_sense)
 					   "whatis 1 2" };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
-		EXPECT_EQ(t, -EINVAL, run(bad[i]));
+		EXPECT_EQ(t, -EINVAL, typed(t, bad[i]));
 		EXPECT_TRUE(t, begins("usage: "));
 	}
 }
@@ -232,12 +223,12 @@ KTEST(objects, shrink_gives_empty_slabs_back_of_one_cache_or_of_all)
 	for (unsigned int i = 0; i < 2; i++) {
 		obj = kmem_cache_alloc(c, GFP_KERNEL);
 		ASSERT_NE(t, NULL, obj);
-		EXPECT_EQ(t, 0, run("shrink objects"));
+		EXPECT_EQ(t, 0, typed(t, "shrink objects"));
 		EXPECT_TRUE(t, begins("0 pages freed\n"));
 		kmem_cache_free(c, obj);
-		EXPECT_EQ(t, 0, run(i ? "shrink" : "shrink objects"));
+		EXPECT_EQ(t, 0, typed(t, i ? "shrink" : "shrink objects"));
 		EXPECT_FALSE(t, begins("0 pages freed\n"));
-		EXPECT_EQ(t, 0, run("shrink objects"));
+		EXPECT_EQ(t, 0, typed(t, "shrink objects"));
 		EXPECT_TRUE(t, begins("0 pages freed\n"));
 	}
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
@@ -245,11 +236,7 @@ KTEST(objects, shrink_gives_empty_slabs_back_of_one_cache_or_of_all)
 
 KTEST(objects, whatis_prints_what_whatis_show_does)
 {
-	static char shown[4096];
-	struct out_buf b;
-
-	out_buf_init(&b, shown, sizeof(shown));
-	whatis_show(&b.out, (uintptr_t)shown);
-	EXPECT_EQ(t, 0, run_on("whatis", (unsigned long)shown));
-	EXPECT_STREQ(t, shown, text);
+	whatis_show(to_shown(), (uintptr_t)shown_text);
+	EXPECT_EQ(t, 0, run_on(t, "whatis", (unsigned long)shown_text));
+	EXPECT_STREQ(t, shown_text, typed_text);
 }

@@ -7,6 +7,8 @@
  *
  * CONTEXT.  Thread.
  */
+#include "../shown.h"
+
 #include <quarry/asm/pgtable.h>
 #include <quarry/compiler.h>
 #include <quarry/gfp.h>
@@ -18,17 +20,6 @@
 #include <quarry/string.h>
 
 #define NOT_THERE (~0ul)
-
-static char text[32768];
-static struct out_buf buf;
-
-/* Print @show into text, whole. */
-static void capture(struct ktest *t, QAPI void (*show)(struct out *o))
-{
-	out_buf_init(&buf, text, sizeof(text));
-	show(&buf.out);
-	EXPECT_EQ(t, 0, buf.dropped);
-}
 
 static const char *skip_blanks(const char *s)
 {
@@ -88,13 +79,13 @@ KTEST(report, buddyinfo_adds_up_to_the_free_pages_of_each_zone)
 	struct zone *z;
 
 	mm_quiesce();
-	capture(t, buddyinfo_show);
+	shown(t, buddyinfo_show);
 	for_each_zone(z) {
 		if (z->nr_present) {
-			EXPECT_EQ(t, z->nr_free, pages_in_row(zone_text(text, z, " ")));
+			EXPECT_EQ(t, z->nr_free, pages_in_row(zone_text(shown_text, z, " ")));
 			sum += z->nr_free;
 		} else {
-			EXPECT_STREQ(t, "", zone_text(text, z, " "));
+			EXPECT_STREQ(t, "", zone_text(shown_text, z, " "));
 		}
 	}
 	EXPECT_EQ(t, nr_free_pages(), sum);
@@ -108,9 +99,9 @@ KTEST(report, pagetypeinfo_splits_the_free_pages_by_type)
 	char row[64];
 
 	mm_quiesce();
-	capture(t, pagetypeinfo_show);
-	EXPECT_EQ(t, PAGEBLOCK_ORDER, number_after(text, "Page block order:"));
-	EXPECT_EQ(t, PAGEBLOCK_NR_PAGES, number_after(text, "Pages per block:"));
+	shown(t, pagetypeinfo_show);
+	EXPECT_EQ(t, PAGEBLOCK_ORDER, number_after(shown_text, "Page block order:"));
+	EXPECT_EQ(t, PAGEBLOCK_NR_PAGES, number_after(shown_text, "Pages per block:"));
 	for_each_zone(z) {
 		unsigned long sum = 0;
 
@@ -118,7 +109,7 @@ KTEST(report, pagetypeinfo_splits_the_free_pages_by_type)
 			continue;
 		for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
 			scnprintf(row, sizeof(row), ", type %12s ", types[i]);
-			sum += pages_in_row(zone_text(text, z, row));
+			sum += pages_in_row(zone_text(shown_text, z, row));
 		}
 		EXPECT_EQ(t, z->nr_free, sum);
 	}
@@ -129,8 +120,8 @@ KTEST(report, pagetypeinfo_counts_every_pageblock_of_a_zone)
 	const char *blocks, *row;
 	struct zone *z;
 
-	capture(t, pagetypeinfo_show);
-	blocks = strstr(text, "Number of blocks type ");
+	shown(t, pagetypeinfo_show);
+	blocks = strstr(shown_text, "Number of blocks type ");
 	ASSERT_TRUE(t, blocks);
 	for_each_zone(z) {
 		unsigned long sum = 0, first, end;
@@ -152,9 +143,9 @@ KTEST(report, zoneinfo_says_what_each_zone_holds)
 	struct zone *z;
 
 	mm_quiesce();
-	capture(t, zoneinfo_show);
+	shown(t, zoneinfo_show);
 	for_each_zone(z) {
-		const char *part = zone_text(text, z, "\n");
+		const char *part = zone_text(shown_text, z, "\n");
 
 		EXPECT_EQ(t, z->nr_free, number_after(part, "  pages free "));
 		EXPECT_EQ(t, z->watermark[WMARK_MIN], number_after(part, "\n        min "));
@@ -169,7 +160,7 @@ KTEST(report, zoneinfo_says_what_each_zone_holds)
 		EXPECT_EQ(t, z->nr_free, number_after(part, "\n      nr_free_pages "));
 		EXPECT_EQ(t, z->start_pfn, number_after(part, "\n  start_pfn: "));
 	}
-	EXPECT_EQ(t, pgtable_nr_pages(), number_after(text, "\n      nr_page_table_pages "));
+	EXPECT_EQ(t, pgtable_nr_pages(), number_after(shown_text, "\n      nr_page_table_pages "));
 }
 
 /* Free one page; are there per-CPU lists for it?  Debug options take them out of use. */
@@ -178,8 +169,8 @@ static bool free_to_list(struct ktest *t, struct page *page)
 	const struct zone *z = page_zone(page);
 
 	__free_page(page);
-	capture(t, zoneinfo_show);
-	return number_after(zone_text(text, z, "\n"), " high:  ") > 0;
+	shown(t, zoneinfo_show);
+	return number_after(zone_text(shown_text, z, "\n"), " high:  ") > 0;
 }
 
 KTEST(report, zoneinfo_shows_the_pages_that_a_per_cpu_list_holds)
@@ -190,12 +181,12 @@ KTEST(report, zoneinfo_shows_the_pages_that_a_per_cpu_list_holds)
 	ASSERT_TRUE(t, page);
 	z = page_zone(page);
 	if (free_to_list(t, page))
-		EXPECT_GE(t, 1, number_after(zone_text(text, z, "\n"), " count: "));
+		EXPECT_GE(t, 1, number_after(zone_text(shown_text, z, "\n"), " count: "));
 	else
-		EXPECT_EQ(t, 0, number_after(zone_text(text, z, "\n"), " count: "));
+		EXPECT_EQ(t, 0, number_after(zone_text(shown_text, z, "\n"), " count: "));
 	mm_quiesce();
-	capture(t, zoneinfo_show);
-	EXPECT_EQ(t, 0, number_after(zone_text(text, z, "\n"), " count: "));
+	shown(t, zoneinfo_show);
+	EXPECT_EQ(t, 0, number_after(zone_text(shown_text, z, "\n"), " count: "));
 }
 
 #define KB(nr_pages) ((nr_pages) << (PAGE_SHIFT - 10))
@@ -208,18 +199,19 @@ KTEST(report, meminfo_total_and_free_are_the_zones_sums)
 	mm_quiesce();
 	for_each_zone(z)
 		managed += z->nr_managed;
-	capture(t, meminfo_show);
-	EXPECT_EQ(t, KB(managed), number_after(text, "MemTotal:"));
-	EXPECT_EQ(t, KB(nr_free_pages()), number_after(text, "\nMemFree:"));
-	EXPECT_EQ(t, KB(zones[ZONE_HIGHMEM].nr_managed), number_after(text, "\nHighTotal:"));
+	shown(t, meminfo_show);
+	EXPECT_EQ(t, KB(managed), number_after(shown_text, "MemTotal:"));
+	EXPECT_EQ(t, KB(nr_free_pages()), number_after(shown_text, "\nMemFree:"));
+	EXPECT_EQ(t, KB(zones[ZONE_HIGHMEM].nr_managed), number_after(shown_text, "\nHighTotal:"));
 	EXPECT_EQ(t, KB(managed - zones[ZONE_HIGHMEM].nr_managed),
-		  number_after(text, "\nLowTotal:"));
-	EXPECT_EQ(t, number_after(text, "\nMemFree:"),
-		  number_after(text, "\nHighFree:") + number_after(text, "\nLowFree:"));
-	EXPECT_LE(t, number_after(text, "\nMemFree:"), number_after(text, "\nMemAvailable:"));
-	EXPECT_EQ(t, KB(pgtable_nr_pages()), number_after(text, "\nPageTables:"));
+		  number_after(shown_text, "\nLowTotal:"));
+	EXPECT_EQ(t, number_after(shown_text, "\nMemFree:"),
+		  number_after(shown_text, "\nHighFree:") + number_after(shown_text, "\nLowFree:"));
+	EXPECT_LE(t, number_after(shown_text, "\nMemFree:"),
+		  number_after(shown_text, "\nMemAvailable:"));
+	EXPECT_EQ(t, KB(pgtable_nr_pages()), number_after(shown_text, "\nPageTables:"));
 	EXPECT_EQ(t, (mm_layout.vmalloc_end - mm_layout.vmalloc_start) / 1024,
-		  number_after(text, "\nVmallocTotal:"));
+		  number_after(shown_text, "\nVmallocTotal:"));
 }
 
 KTEST(report, meminfo_counts_pages_in_per_cpu_lists_apart)
@@ -229,16 +221,16 @@ KTEST(report, meminfo_counts_pages_in_per_cpu_lists_apart)
 	bool lists;
 
 	mm_quiesce();
-	capture(t, meminfo_show);
-	free_kb = number_after(text, "\nMemFree:");
-	EXPECT_EQ(t, 0, number_after(text, "\nPerCpuLists:"));
+	shown(t, meminfo_show);
+	free_kb = number_after(shown_text, "\nMemFree:");
+	EXPECT_EQ(t, 0, number_after(shown_text, "\nPerCpuLists:"));
 	page = alloc_page(GFP_KERNEL);
 	ASSERT_TRUE(t, page);
 	lists = free_to_list(t, page);
-	capture(t, meminfo_show);
-	lists_kb = number_after(text, "\nPerCpuLists:");
+	shown(t, meminfo_show);
+	lists_kb = number_after(shown_text, "\nPerCpuLists:");
 	EXPECT_EQ(t, lists, lists_kb >= KB(1));
-	EXPECT_EQ(t, free_kb, number_after(text, "\nMemFree:") + lists_kb);
+	EXPECT_EQ(t, free_kb, number_after(shown_text, "\nMemFree:") + lists_kb);
 	mm_quiesce();
 }
 
@@ -252,10 +244,10 @@ KTEST(report, meminfo_direct_map_is_what_is_mapped_of_lowmem)
 		pgtable_walk(va, &w);
 		nr_mapped += w.present;
 	}
-	capture(t, meminfo_show);
-	small = number_after(text, "\nDirectMap4k:");
+	shown(t, meminfo_show);
+	small = number_after(shown_text, "\nDirectMap4k:");
 	scnprintf(line, sizeof(line), "\nDirectMap%luM:", 1ul << (pt_shift(1) - 20));
-	large = number_after(text, line);
+	large = number_after(shown_text, line);
 	EXPECT_EQ(t, KB(nr_mapped), small + large);
 	if (!pt_leaf_possible(1))
 		EXPECT_EQ(t, 0, large);
@@ -265,8 +257,8 @@ KTEST(report, meminfo_lines_have_one_shape)
 {
 	const char *line, *end;
 
-	capture(t, meminfo_show);
-	for (line = text; *line; line = end + 1) {
+	shown(t, meminfo_show);
+	for (line = shown_text; *line; line = end + 1) {
 		end = strchr(line, '\n');
 		ASSERT_TRUE(t, end);
 		ASSERT_GE(t, 24, end - line);
@@ -279,10 +271,8 @@ KTEST(report, meminfo_lines_have_one_shape)
 
 static void capture_page(struct ktest *t, const struct page *page)
 {
-	out_buf_init(&buf, text, sizeof(text));
-	page_show(&buf.out, page);
-	EXPECT_EQ(t, 0, buf.dropped);
-	EXPECT_EQ(t, page_to_pfn(page), number_after(text, "pfn="));
+	page_show(to_shown(), page);
+	EXPECT_EQ(t, page_to_pfn(page), number_after(shown_text, "pfn="));
 }
 
 KTEST(report, a_page_goes_from_free_to_used_and_back)
@@ -291,19 +281,19 @@ KTEST(report, a_page_goes_from_free_to_used_and_back)
 
 	ASSERT_TRUE(t, page);
 	capture_page(t, page);
-	EXPECT_TRUE(t, strstr(text, " state=used ") != NULL);
-	EXPECT_EQ(t, 1, number_after(text, " count="));
-	EXPECT_EQ(t, 5, number_after(text, " order="));
-	EXPECT_EQ(t, (unsigned long)page_address(page), number_after(text, " va="));
+	EXPECT_TRUE(t, strstr(shown_text, " state=used ") != NULL);
+	EXPECT_EQ(t, 1, number_after(shown_text, " count="));
+	EXPECT_EQ(t, 5, number_after(shown_text, " order="));
+	EXPECT_EQ(t, (unsigned long)page_address(page), number_after(shown_text, " va="));
 	capture_page(t, page + 7);
-	EXPECT_TRUE(t, strstr(text, " state=used ") != NULL);
-	EXPECT_EQ(t, page_to_pfn(page), number_after(text, " head="));
+	EXPECT_TRUE(t, strstr(shown_text, " state=used ") != NULL);
+	EXPECT_EQ(t, page_to_pfn(page), number_after(shown_text, " head="));
 	__free_pages(page, 5);
 	mm_quiesce();
 	capture_page(t, page + 7);
-	EXPECT_TRUE(t, strstr(text, " state=free ") != NULL);
-	EXPECT_GE(t, 5, number_after(text, " order="));
-	EXPECT_EQ(t, 0, number_after(text, " count="));
+	EXPECT_TRUE(t, strstr(shown_text, " state=free ") != NULL);
+	EXPECT_GE(t, 5, number_after(shown_text, " order="));
+	EXPECT_EQ(t, 0, number_after(shown_text, " count="));
 }
 
 KTEST(report, a_page_in_a_per_cpu_list_is_neither_free_nor_used)
@@ -314,8 +304,8 @@ KTEST(report, a_page_in_a_per_cpu_list_is_neither_free_nor_used)
 	ASSERT_TRUE(t, page);
 	lists = free_to_list(t, page);
 	capture_page(t, page);
-	EXPECT_EQ(t, lists, strstr(text, " state=per-cpu ") != NULL);
-	EXPECT_EQ(t, !lists, strstr(text, " state=free ") != NULL);
+	EXPECT_EQ(t, lists, strstr(shown_text, " state=per-cpu ") != NULL);
+	EXPECT_EQ(t, !lists, strstr(shown_text, " state=free ") != NULL);
 	mm_quiesce();
 }
 
@@ -325,10 +315,10 @@ KTEST(report, a_reserved_page_and_a_compound_page_are_named_by_their_flags)
 
 	ASSERT_TRUE(t, page);
 	capture_page(t, page);
-	EXPECT_TRUE(t, strstr(text, " flags=head ") != NULL);
+	EXPECT_TRUE(t, strstr(shown_text, " flags=head ") != NULL);
 	__free_pages(page, 2);
 	capture_page(t, pfn_to_page(0));
-	EXPECT_TRUE(t, strstr(text, " state=reserved flags=reserved ") != NULL);
+	EXPECT_TRUE(t, strstr(shown_text, " state=reserved flags=reserved ") != NULL);
 	mm_quiesce();
 }
 
@@ -340,7 +330,7 @@ KTEST_NEEDS(report, a_page_of_highmem_that_is_not_mapped_has_no_address,
 	ASSERT_TRUE(t, page);
 	ASSERT_EQ(t, ZONE_HIGHMEM, page_zone_type(page));
 	capture_page(t, page);
-	EXPECT_TRUE(t, strstr(text, " va=none zone=HighMem ") != NULL);
+	EXPECT_TRUE(t, strstr(shown_text, " va=none zone=HighMem ") != NULL);
 	__free_page(page);
 	mm_quiesce();
 }
@@ -349,9 +339,8 @@ KTEST_NEEDS(report, a_page_of_highmem_that_is_not_mapped_has_no_address,
 
 static const char *gfp_text(gfp_t gfp)
 {
-	out_buf_init(&buf, text, sizeof(text));
-	gfp_show(&buf.out, gfp);
-	return text;
+	gfp_show(to_shown(), gfp);
+	return shown_text;
 }
 
 KTEST(report, gfp_flags_are_shown_by_name)
@@ -403,11 +392,11 @@ KTEST(report, the_largest_request_that_limits_names_can_be_met)
 	bool due;
 
 	mm_quiesce();
-	capture(t, limits_show);
-	order = number_after(text, "request alloc_pages max_order=");
+	shown(t, limits_show);
+	order = number_after(shown_text, "request alloc_pages max_order=");
 	ASSERT_EQ(t, MAX_ORDER - 1, order);
-	EXPECT_EQ(t, 4096, number_after(text, " max_kib="));
-	EXPECT_EQ(t, mm_min_free_kbytes(), number_after(text, "reserve min_free_kbytes="));
+	EXPECT_EQ(t, 4096, number_after(shown_text, " max_kib="));
+	EXPECT_EQ(t, mm_min_free_kbytes(), number_after(shown_text, "reserve min_free_kbytes="));
 	due = lowmem_has_block((unsigned int)order);
 	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, (unsigned int)order);
 	EXPECT_EQ(t, due, page != NULL);
@@ -421,8 +410,8 @@ KTEST(report, the_ranges_of_limits_tile_the_address_space)
 	unsigned long next = 0, last = 0;
 	const char *at, *end;
 
-	capture(t, limits_show);
-	for (at = strstr(text, "range "); at; at = strstr(at, "range ")) {
+	shown(t, limits_show);
+	for (at = strstr(shown_text, "range "); at; at = strstr(at, "range ")) {
 		EXPECT_EQ(t, next, number_at(at + strlen("range "), &at));
 		EXPECT_EQ(t, '-', *at);
 		last = number_at(at + 1, &end);

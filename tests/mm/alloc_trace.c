@@ -19,14 +19,13 @@
 #include <quarry/string.h>
 #include <quarry/vmalloc.h>
 
+#include "../shown.h"
 #include "helpers.h"
 
 #define RING_SIZE       (256 * KiB)
 #define LARGE_RING_SIZE (1 * MiB)
 #define NR_OBJS         64u
 #define OBJ_SIZE        200u
-
-static char text[16384];
 
 /* Recording by boot option is somebody else's. */
 static bool busy(void)
@@ -325,7 +324,6 @@ KTEST(alloc_trace, afterwards_objects_and_pages_are_cached_again)
 
 KTEST(alloc_trace, a_dump_has_a_line_for_four_records)
 {
-	struct out_buf buf;
 	const char *line;
 	unsigned int nr = 0;
 
@@ -333,32 +331,29 @@ KTEST(alloc_trace, a_dump_has_a_line_for_four_records)
 	for (unsigned int i = 0; i < 5; i++)
 		kfree(kmalloc(64, GFP_KERNEL));
 	alloc_trace_stop();
-	out_buf_init(&buf, text, sizeof(text));
-	EXPECT_EQ(t, 0, alloc_trace_dump(&buf.out));
-	EXPECT_EQ(t, 0, buf.dropped);
-	for (line = text; (line = strchr(line, '\n')) != NULL; line++)
+	EXPECT_EQ(t, 0, alloc_trace_dump(to_shown()));
+	for (line = shown_text; (line = strchr(line, '\n')) != NULL; line++)
 		nr++;
 	EXPECT_EQ(t, DIV_ROUND_UP(nr_records(), 4) + 2, nr);
-	EXPECT_TRUE(t, !strncmp(text, "alloc_trace begin version=1 records=", 36));
-	EXPECT_NE(t, NULL, strstr(text, "alloc_trace end records="));
+	EXPECT_TRUE(t, !strncmp(shown_text, "alloc_trace begin version=1 records=", 36));
+	EXPECT_NE(t, NULL, strstr(shown_text, "alloc_trace end records="));
 	alloc_trace_free();
 }
 
 KTEST(alloc_trace, what_makes_no_sense_is_refused)
 {
-	struct out_buf buf;
+	struct out *o = to_shown();
 
-	out_buf_init(&buf, text, sizeof(text));
 	if (busy())
 		return;
-	EXPECT_ERR(t, -ENOENT, alloc_trace_dump(&buf.out));
+	EXPECT_ERR(t, -ENOENT, alloc_trace_dump(o));
 	EXPECT_ERR(t, -EINVAL, alloc_trace_start(ALLOC_TRACE_SIZE_MIN - 1));
 	EXPECT_ERR(t, -EINVAL, alloc_trace_start(ALLOC_TRACE_SIZE_MAX + 1));
 	ASSERT_EQ(t, 0, alloc_trace_start(RING_SIZE));
 	EXPECT_ERR(t, -EBUSY, alloc_trace_start(RING_SIZE));
-	EXPECT_ERR(t, -EBUSY, alloc_trace_dump(&buf.out));
+	EXPECT_ERR(t, -EBUSY, alloc_trace_dump(o));
 	alloc_trace_free();
-	EXPECT_STREQ(t, "", text);
+	EXPECT_STREQ(t, "", shown_text);
 }
 
 KTEST(alloc_trace, without_memory_for_the_ring_it_stays_off)

@@ -3,37 +3,25 @@
  *
  * STATE.  A buffer.
  */
+#include "../kernel/typed.h"
+#include "../shown.h"
 #include "helpers.h"
 
 #include <quarry/dmapool.h>
 #include <quarry/errno.h>
-#include <quarry/monitor.h>
 #include <quarry/out.h>
 #include <quarry/string.h>
 #include <quarry/whatis.h>
 
-static char text[16384], want[160];
+static char want[160];
 
 static struct device device = DEVICE_INIT("shown");
 static struct device near = { "near", 4 * 1024 * 1024 - 1, 4 * 1024 * 1024 - 1 };
 
-static const char *shown(struct ktest *t)
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	dma_show(&b.out);
-	EXPECT_EQ(t, 0, b.dropped);
-	return text;
-}
-
 static const char *whatis(uintptr_t va)
 {
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	whatis_show(&b.out, va);
-	return text;
+	whatis_show(to_shown(), va);
+	return shown_text;
 }
 
 KTEST(dma_show, coherent_memory_is_listed_and_known_by_each_of_its_addresses)
@@ -44,17 +32,19 @@ KTEST(dma_show, coherent_memory_is_listed_and_known_by_each_of_its_addresses)
 	ASSERT_NE(t, NULL, va);
 	snprintf(want, sizeof(want), "coherent handle=0x%08llx va=0x%08lx size=5000 by=", handle,
 		 (unsigned long)(uintptr_t)va);
-	EXPECT_NE(t, NULL, strstr(shown(t), want));
-	EXPECT_NE(t, NULL, strstr(text, "coherent_memory_is_listed_and_known_by_each_of_its"));
-	EXPECT_NE(t, NULL, strstr(text, " dev=shown\n"));
-	EXPECT_NE(t, NULL, strstr(text, "\ntotal coherent=1 bytes=5000 bounced=0 bytes=0 failed="));
+	EXPECT_NE(t, NULL, strstr(shown(t, dma_show), want));
+	EXPECT_NE(t, NULL,
+		  strstr(shown_text, "coherent_memory_is_listed_and_known_by_each_of_its"));
+	EXPECT_NE(t, NULL, strstr(shown_text, " dev=shown\n"));
+	EXPECT_NE(t, NULL,
+		  strstr(shown_text, "\ntotal coherent=1 bytes=5000 bounced=0 bytes=0 failed="));
 	snprintf(want, sizeof(want),
 		 "dma kind=coherent handle=0x%08llx size=5000 offset=4999 by=", handle);
 	EXPECT_NE(t, NULL, strstr(whatis((uintptr_t)va + 4999), want));
 	EXPECT_EQ(t, NULL, strstr(whatis((uintptr_t)va + 5000), "dma kind="));
 	dma_free_coherent(&device, 5000, va, handle);
 	EXPECT_EQ(t, NULL, strstr(whatis((uintptr_t)va), "dma kind="));
-	EXPECT_EQ(t, NULL, strstr(shown(t), "dev=shown"));
+	EXPECT_EQ(t, NULL, strstr(shown(t, dma_show), "dev=shown"));
 }
 
 KTEST_NEEDS(dma_show, bounced_memory_is_listed_with_what_it_is_a_copy_of, .ram_mib = 16)
@@ -71,15 +61,15 @@ KTEST_NEEDS(dma_show, bounced_memory_is_listed_with_what_it_is_a_copy_of, .ram_m
 	snprintf(want, sizeof(want),
 		 "bounced handle=0x%08llx original=0x%08llx size=64 dir=from-device by=", handle,
 		 pa);
-	EXPECT_NE(t, NULL, strstr(shown(t), want));
-	EXPECT_NE(t, NULL, strstr(text, " bounced=1 bytes=64 failed="));
+	EXPECT_NE(t, NULL, strstr(shown(t, dma_show), want));
+	EXPECT_NE(t, NULL, strstr(shown_text, " bounced=1 bytes=64 failed="));
 	snprintf(want, sizeof(want),
 		 "dma kind=bounced handle=0x%08llx size=64 offset=63 original=0x%08llx "
 		 "dir=from-device by=",
 		 handle, pa);
 	EXPECT_NE(t, NULL, strstr(whatis((uintptr_t)pa_to_va(handle) + 63), want));
 	dma_unmap_page(&near, handle, 64, DMA_FROM_DEVICE);
-	EXPECT_EQ(t, NULL, strstr(shown(t), "dev=near"));
+	EXPECT_EQ(t, NULL, strstr(shown(t, dma_show), "dev=near"));
 	__free_page(page);
 }
 
@@ -92,26 +82,21 @@ KTEST(dma_show, a_pool_is_listed_and_its_blocks_are_known)
 	ASSERT_NE(t, NULL, pool);
 	va = dma_pool_alloc(pool, GFP_KERNEL, &handle);
 	ASSERT_NE(t, NULL, va);
-	EXPECT_NE(
-		t, NULL,
-		strstr(shown(t), "pool name=shown pool size=100 align=128 boundary=128 limit=0x"));
-	EXPECT_NE(t, NULL, strstr(text, " in_use=1 dev=shown\n"));
+	EXPECT_NE(t, NULL,
+		  strstr(shown(t, dma_show),
+			 "pool name=shown pool size=100 align=128 boundary=128 limit=0x"));
+	EXPECT_NE(t, NULL, strstr(shown_text, " in_use=1 dev=shown\n"));
 	snprintf(want, sizeof(want),
 		 "dma kind=pool handle=0x%08llx size=100 pool=shown pool dev=shown\n", handle);
 	EXPECT_NE(t, NULL, strstr(whatis((uintptr_t)va), want));
 	dma_pool_free(pool, va, handle);
 	EXPECT_EQ(t, 0, dma_pool_destroy(pool));
-	EXPECT_EQ(t, NULL, strstr(shown(t), "shown pool"));
+	EXPECT_EQ(t, NULL, strstr(shown(t, dma_show), "shown pool"));
 }
 
 KTEST(dma_show, the_command_prints_the_report)
 {
-	char words[8] = "dma", more[8] = "dma all";
-	static char typed[1024];
-	struct out_buf b;
-
-	out_buf_init(&b, typed, sizeof(typed));
-	EXPECT_EQ(t, 0, monitor_execute(&b.out, words));
-	EXPECT_STREQ(t, shown(t), typed);
-	EXPECT_EQ(t, -EINVAL, monitor_execute(&b.out, more));
+	EXPECT_EQ(t, 0, typed(t, "dma"));
+	EXPECT_STREQ(t, shown(t, dma_show), typed_text);
+	EXPECT_EQ(t, -EINVAL, typed(t, "dma all"));
 }

@@ -8,6 +8,7 @@
  * What depends on page_owner=1 runs where that is set; areas and objects of caches with
  * SLAB_STORE_USER are known everywhere.
  */
+#include "../shown.h"
 #include "helpers.h"
 
 #include <quarry/config.h>
@@ -19,18 +20,6 @@
 #include <quarry/vmalloc.h>
 
 #define KTEST_OWNER(suite, test) KTEST_NEEDS(suite, test, .features = KTEST_PAGE_OWNER)
-
-static char text[32768];
-
-static const char *report(struct ktest *t, QAPI void (*show)(struct out *o))
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	show(&b.out);
-	EXPECT_EQ(t, 0, b.dropped);
-	return text;
-}
 
 /* Does a line begin with @start and go on, somewhere, with "by=@caller+" or a part of it? */
 static bool is_line(const char *line, const char *start, const char *by)
@@ -47,7 +36,7 @@ static bool has(const char *start, const char *caller)
 	char by[128];
 
 	snprintf(by, sizeof(by), " by=%s", caller);
-	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+	for (const char *line = shown_text; *line; line = strchr(line, '\n') + 1) {
 		if (is_line(line, start, by))
 			return true;
 	}
@@ -56,7 +45,7 @@ static bool has(const char *start, const char *caller)
 
 static bool named(const char *caller)
 {
-	return strstr(text, caller) != NULL;
+	return strstr(shown_text, caller) != NULL;
 }
 
 /* ---- what leaks: each its own function, with a frame ------------------------------------- */
@@ -101,14 +90,14 @@ KTEST_OWNER(leaks, pages_since_the_mark_are_counted_by_caller_and_nothing_else_i
 	for (unsigned int order = 0; order < 4; order++)
 		ASSERT_NE(t, NULL, page[order] = page_leaker(order));
 	__free_pages(page[1], 1);
-	report(t, leaks_show);
-	EXPECT_NE(t, NULL, strstr(text, "pages pages=13 nr=3 callers=1\n"));
+	shown(t, leaks_show);
+	EXPECT_NE(t, NULL, strstr(shown_text, "pages pages=13 nr=3 callers=1\n"));
 	EXPECT_TRUE(t, has("page pages=13 kib=52 nr=3 kind=page", "page_leaker"));
 	for (unsigned int order = 0; order < 4; order++)
 		if (order != 1)
 			__free_pages(page[order], order);
-	report(t, leaks_show);
-	EXPECT_NE(t, NULL, strstr(text, "pages pages=0 nr=0 callers=0\n"));
+	shown(t, leaks_show);
+	EXPECT_NE(t, NULL, strstr(shown_text, "pages pages=0 nr=0 callers=0\n"));
 	__free_page(before);
 }
 
@@ -122,11 +111,12 @@ KTEST_OWNER(leaks, the_largest_caller_comes_first)
 	eight = alloc_pages(GFP_KERNEL, 3);
 	two = page_leaker(0);
 	ASSERT_TRUE(t, one && eight && two);
-	report(t, leaks_show);
-	a = strstr(text, "\npage pages=8 kib=32 nr=1 kind=page by=ktest_fn_leaks_the_largest");
-	b = strstr(text, "\npage pages=2 kib=8 nr=2 kind=page by=page_leaker");
+	shown(t, leaks_show);
+	a = strstr(shown_text,
+		   "\npage pages=8 kib=32 nr=1 kind=page by=ktest_fn_leaks_the_largest");
+	b = strstr(shown_text, "\npage pages=2 kib=8 nr=2 kind=page by=page_leaker");
 	EXPECT_TRUE(t, a && b && a < b);
-	EXPECT_NE(t, NULL, strstr(text, "pages pages=10 nr=3 callers=2\n"));
+	EXPECT_NE(t, NULL, strstr(shown_text, "pages pages=10 nr=3 callers=2\n"));
 	__free_page(one);
 	__free_pages(eight, 3);
 	__free_page(two);
@@ -141,7 +131,7 @@ KTEST_OWNER(leaks, what_is_left_of_a_split_block_is_its_takers)
 	ASSERT_NE(t, NULL, page);
 	split_page(page, 2);
 	__free_page(page);
-	report(t, leaks_show);
+	shown(t, leaks_show);
 	EXPECT_TRUE(t, has("page pages=3 kib=12 nr=3 kind=page", "page_leaker"));
 	for (unsigned int i = 1; i < 4; i++)
 		__free_page(page + i);
@@ -158,16 +148,17 @@ KTEST_OWNER(leaks, slabs_are_pages_only_if_nobody_knows_their_objects)
 	obj[0] = object_leaker(plain);
 	obj[1] = object_leaker(users);
 	ASSERT_TRUE(t, obj[0] && obj[1]);
-	report(t, leaks_show);
+	shown(t, leaks_show);
 	/* slab_debug= adds users to every cache. */
 	EXPECT_EQ(t, !option_given("slab_debug=FZPU"),
-		  strstr(text, " kind=slab cache=leaks-plain by=object_leaker") != NULL);
-	EXPECT_EQ(t, !CONFIG_SLAB_DEBUG, strstr(text, " kind=slab cache=leaks-users") != NULL);
-	report(t, pageowner_show);
-	EXPECT_NE(t, NULL, strstr(text, " kind=slab cache=leaks-users by=object_leaker"));
+		  strstr(shown_text, " kind=slab cache=leaks-plain by=object_leaker") != NULL);
+	EXPECT_EQ(t, !CONFIG_SLAB_DEBUG,
+		  strstr(shown_text, " kind=slab cache=leaks-users") != NULL);
+	shown(t, pageowner_show);
+	EXPECT_NE(t, NULL, strstr(shown_text, " kind=slab cache=leaks-users by=object_leaker"));
 	kmem_cache_free(plain, obj[0]);
 	kmem_cache_free(users, obj[1]);
-	report(t, leaks_show);
+	shown(t, leaks_show);
 	EXPECT_FALSE(t, named("object_leaker")); /* empty slabs are nobody's leak */
 	EXPECT_EQ(t, 0, kmem_cache_destroy(plain));
 	EXPECT_EQ(t, 0, kmem_cache_destroy(users));
@@ -182,12 +173,12 @@ KTEST_OWNER(leaks, a_report_of_all_owners_has_all_pages_that_are_out)
 
 	ASSERT_NE(t, NULL, page);
 	mm_quiesce();
-	report(t, pageowner_show);
+	shown(t, pageowner_show);
 	mm_account(&a);
 	vm_count(&c);
 	snprintf(sums, sizeof(sums),
 		 "pages pages=%lu nr=", a.nr_managed - a.nr_free - a.nr_pcp - c.nr_pages);
-	EXPECT_EQ(t, text, strstr(text, sums));
+	EXPECT_EQ(t, shown_text, strstr(shown_text, sums));
 	EXPECT_TRUE(t, has("page pages=2 kib=8 nr=1 kind=page", "page_leaker"));
 	__free_pages(page, 1);
 }
@@ -204,18 +195,18 @@ KTEST(leaks, areas_since_the_mark_are_counted_and_their_pages_are_no_others)
 	c = area_leaker(70 * PAGE_SIZE);
 	ASSERT_TRUE(t, before && a && b && c);
 	vfree(b);
-	report(t, leaks_show);
-	EXPECT_NE(t, NULL, strstr(text, "areas pages=72 nr=2 callers=1\n"));
+	shown(t, leaks_show);
+	EXPECT_NE(t, NULL, strstr(shown_text, "areas pages=72 nr=2 callers=1\n"));
 	EXPECT_TRUE(t, has("area pages=72 kib=288 nr=2 kind=vmalloc", "area_leaker"));
 	EXPECT_FALSE(t, has("page ", "area_leaker"));
 	EXPECT_FALSE(t, has("object ", "vm_area_get"));
-	report(t, pageowner_show);
+	shown(t, pageowner_show);
 	EXPECT_TRUE(t, has("area pages=73 kib=292 nr=3 kind=vmalloc", "area_leaker"));
 	vfree(before);
 	vfree(a);
 	vfree(c);
-	report(t, leaks_show);
-	EXPECT_NE(t, NULL, strstr(text, "areas pages=0 nr=0 callers=0\n"));
+	shown(t, leaks_show);
+	EXPECT_NE(t, NULL, strstr(shown_text, "areas pages=0 nr=0 callers=0\n"));
 	EXPECT_FALSE(t, named("area_leaker"));
 }
 
@@ -229,8 +220,8 @@ KTEST(leaks, windows_on_pages_and_devices_are_areas_of_their_kinds)
 	m = vmap(&page, 1, VM_MAP, PROT_KERNEL);
 	d = ioremap(0xFEE00000ull, 2 * PAGE_SIZE);
 	ASSERT_TRUE(t, m && d);
-	report(t, leaks_show);
-	EXPECT_NE(t, NULL, strstr(text, "areas pages=3 nr=2 callers=2\n"));
+	shown(t, leaks_show);
+	EXPECT_NE(t, NULL, strstr(shown_text, "areas pages=3 nr=2 callers=2\n"));
 	EXPECT_TRUE(t, has("area pages=1 kib=4 nr=1 kind=vmap", __func__));
 	EXPECT_TRUE(t, has("area pages=2 kib=8 nr=1 kind=ioremap", __func__));
 	vunmap(m);
@@ -256,9 +247,9 @@ KTEST_OWNER(leaks, coherent_memory_is_its_pages_and_its_record_no_other_leak)
 	leaks_mark();
 	va = coherent_leaker(&dev, &handle);
 	ASSERT_NE(t, NULL, va);
-	report(t, leaks_show);
+	shown(t, leaks_show);
 	EXPECT_TRUE(t, has("page pages=1 kib=4 nr=1 kind=page", "coherent_leaker"));
-	EXPECT_EQ(t, NULL, strstr(text, "\nobject "));
+	EXPECT_EQ(t, NULL, strstr(shown_text, "\nobject "));
 	dma_free_coherent(&dev, PAGE_SIZE, va, handle);
 }
 
@@ -275,14 +266,15 @@ KTEST(leaks, objects_since_the_mark_are_counted_where_the_cache_knows_its_users)
 	for (unsigned int i = 0; i < ARRAY_SIZE(obj); i++)
 		ASSERT_NE(t, NULL, obj[i] = object_leaker(c));
 	kmem_cache_free(c, obj[1]);
-	report(t, leaks_show);
-	EXPECT_EQ(t, CONFIG_SLAB_DEBUG, strstr(text, "objects bytes=200 nr=2 callers=1\n") != NULL);
+	shown(t, leaks_show);
+	EXPECT_EQ(t, CONFIG_SLAB_DEBUG,
+		  strstr(shown_text, "objects bytes=200 nr=2 callers=1\n") != NULL);
 	EXPECT_EQ(t, CONFIG_SLAB_DEBUG,
 		  has("object bytes=200 nr=2 cache=leaks-users", "object_leaker"));
 	EXPECT_FALSE(t, has("page ", "object_leaker") && CONFIG_SLAB_DEBUG);
 	kmem_cache_free(c, obj[0]);
 	kmem_cache_free(c, obj[2]);
-	report(t, leaks_show);
+	shown(t, leaks_show);
 	EXPECT_FALSE(t, named("object_leaker"));
 	kmem_cache_free(c, before);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
@@ -309,6 +301,6 @@ KTEST(leaks, a_report_in_the_middle_of_another_says_so_and_leaves_it_alone)
 
 	pageowner_show(&nested);
 	EXPECT_STREQ(t, "busy: another report is being made\n", inner_text);
-	report(t, pageowner_show);
-	EXPECT_EQ(t, NULL, strstr(text, "busy"));
+	shown(t, pageowner_show);
+	EXPECT_EQ(t, NULL, strstr(shown_text, "busy"));
 }

@@ -6,6 +6,7 @@
  *
  * STATE.  One buffer, large enough for the longest report, which one test demands.
  */
+#include "../shown.h"
 #include "helpers.h"
 #include <quarry/fixmap.h>
 #include <quarry/highmem.h>
@@ -18,18 +19,6 @@
 #include <quarry/out.h>
 #include <quarry/pgtable.h>
 #include <quarry/string.h>
-
-static char text[32768];
-
-static const char *shown(struct ktest *t, QAPI void (*show)(struct out *o))
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	show(&b.out);
-	EXPECT_EQ(t, 0, b.dropped);
-	return text;
-}
 
 /* The number behind the first @label at or behind @from; ~0 when there is none. */
 static unsigned long number_after(const char *from, const char *label)
@@ -165,11 +154,8 @@ KTEST(show, limits_names_each_kind_of_request_and_range)
 
 static const char *page_text(const struct page *page)
 {
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	page_show(&b.out, page);
-	return text;
+	page_show(to_shown(), page);
+	return shown_text;
 }
 
 KTEST(show, a_page_is_shown_as_used_per_cpu_free_or_reserved)

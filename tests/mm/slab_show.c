@@ -9,6 +9,7 @@
  *
  * STATE.  One buffer, and the objects that a test holds.
  */
+#include "../shown.h"
 #include "helpers.h"
 
 #include <quarry/align.h>
@@ -20,31 +21,12 @@
 #define NONE    (~0ul)
 #define NR_OBJS 2048u
 
-static char text[32768];
 static void *objs[NR_OBJS];
-
-static void slabinfo(struct ktest *t)
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	slabinfo_show(&b.out);
-	EXPECT_EQ(t, 0, b.dropped);
-}
-
-static void show_cache(struct ktest *t, struct kmem_cache *c)
-{
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	slab_cache_show(&b.out, c);
-	EXPECT_EQ(t, 0, b.dropped);
-}
 
 /* The number behind the first @label of the text; NONE when there is none. */
 static unsigned long number(const char *label)
 {
-	const char *at = strstr(text, label), *end;
+	const char *at = strstr(shown_text, label), *end;
 	uint64_t val;
 
 	if (!at || parse_u64(at + strlen(label), &end, &val))
@@ -56,7 +38,7 @@ static unsigned int count(const char *what)
 {
 	unsigned int nr = 0;
 
-	for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
+	for (const char *p = strstr(shown_text, what); p; p = strstr(p + 1, what))
 		nr++;
 	return nr;
 }
@@ -109,7 +91,7 @@ static bool parse_line(const char *name, struct info *i)
 	const char *p;
 
 	snprintf(start, sizeof(start), "\n%s ", name);
-	p = strstr(text, start);
+	p = strstr(shown_text, start);
 	if (!p)
 		return false;
 	p += strlen(start);
@@ -135,8 +117,8 @@ KTEST(slab_show, slabinfo_begins_as_linux_does)
 		" : tunables <limit> <batchcount> <sharedfactor>"
 		" : slabdata <active_slabs> <num_slabs> <sharedavail>\n";
 
-	slabinfo(t);
-	EXPECT_EQ(t, 0, strncmp(text, head, strlen(head)));
+	shown(t, slabinfo_show);
+	EXPECT_EQ(t, 0, strncmp(shown_text, head, strlen(head)));
 }
 
 KTEST(slab_show, slabinfo_has_a_line_for_every_cache_with_the_columns_of_linux)
@@ -146,7 +128,7 @@ KTEST(slab_show, slabinfo_has_a_line_for_every_cache_with_the_columns_of_linux)
 	char line[128];
 
 	ASSERT_NE(t, NULL, c);
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	EXPECT_TRUE(t, parse_line("kmem_cache", &i));
 	EXPECT_TRUE(t, parse_line("kmalloc-8", &i));
 	EXPECT_TRUE(t, parse_line("dma-kmalloc-131072", &i));
@@ -159,7 +141,7 @@ KTEST(slab_show, slabinfo_has_a_line_for_every_cache_with_the_columns_of_linux)
 		 i.limit, i.batchcount, i.sharedfactor, i.active_slabs, i.num_slabs, i.sharedavail);
 	EXPECT_LE(t, count(line), 1);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	EXPECT_FALSE(t, parse_line("slab-show", &i));
 }
 
@@ -169,12 +151,12 @@ KTEST(slab_show, slabinfo_counts_objects_that_somebody_has_as_active_and_no_othe
 	struct info i;
 
 	ASSERT_NE(t, NULL, c);
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	ASSERT_TRUE(t, parse_line("slab-show", &i));
 	EXPECT_EQ(t, 0, i.active_objs + i.num_objs + i.active_slabs + i.num_slabs + i.sharedavail);
 	EXPECT_LE(t, i.objsize, 512);
 	ASSERT_TRUE(t, take_all(c, 20));
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	ASSERT_TRUE(t, parse_line("slab-show", &i));
 	EXPECT_EQ(t, 20, i.active_objs);
 	EXPECT_EQ(t, i.num_slabs * i.objperslab, i.num_objs);
@@ -182,11 +164,11 @@ KTEST(slab_show, slabinfo_counts_objects_that_somebody_has_as_active_and_no_othe
 	EXPECT_LE(t, i.num_slabs, i.active_slabs);
 	EXPECT_LE(t, i.num_objs, 20);
 	give_all(c, 20);
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	ASSERT_TRUE(t, parse_line("slab-show", &i));
 	EXPECT_EQ(t, 0, i.active_objs);
 	kmem_cache_shrink(c);
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	ASSERT_TRUE(t, parse_line("slab-show", &i));
 	EXPECT_EQ(t, 0, i.num_objs + i.num_slabs + i.active_slabs);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
@@ -201,12 +183,12 @@ KTEST(slab_show, slabinfo_says_what_is_free_in_the_shared_magazine_and_in_empty_
 	ASSERT_NE(t, NULL, c);
 	ASSERT_TRUE(t, take_all(c, 500));
 	give_all(c, 500);
-	slabinfo(t);
+	shown(t, slabinfo_show);
 	ASSERT_TRUE(t, parse_line("slab-show", &i));
 	EXPECT_LE(t, i.sharedfactor * i.batchcount + i.batchcount - 1, i.sharedavail);
 	EXPECT_EQ(t, !i.limit, !i.sharedavail);
 	EXPECT_EQ(t, !i.limit, !i.sharedfactor);
-	show_cache(t, c);
+	slab_cache_show(to_shown(), c);
 	EXPECT_EQ(t, i.sharedavail, number("magazine cpu=shared objs="));
 	EXPECT_EQ(t, i.limit, number(" limit="));
 	snprintf(want, sizeof(want), "magazine cpu=shared objs=%lu limit=", i.sharedavail);
@@ -231,14 +213,14 @@ KTEST(slab_show, a_cache_is_shown_with_its_geometry_and_flags)
 		"slab-show", 100, 128, SLAB_CACHE_DMA | SLAB_RECLAIM_ACCOUNT, construct, NULL);
 
 	ASSERT_NE(t, NULL, c);
-	show_cache(t, c);
+	slab_cache_show(to_shown(), c);
 	EXPECT_EQ(t, 1, count("cache name=slab-show at=0x"));
 	EXPECT_EQ(t, 100, number(" object_size="));
 	EXPECT_EQ(t, 128, number(" align="));
 	EXPECT_EQ(t, 0, number(" stride=") % 128);
-	EXPECT_NE(t, NULL, strstr(text, "cache_dma|"));
-	EXPECT_NE(t, NULL, strstr(text, "reclaim_account "));
-	EXPECT_NE(t, NULL, strstr(text, " ctor=construct dtor=none\n"));
+	EXPECT_NE(t, NULL, strstr(shown_text, "cache_dma|"));
+	EXPECT_NE(t, NULL, strstr(shown_text, "reclaim_account "));
+	EXPECT_NE(t, NULL, strstr(shown_text, " ctor=construct dtor=none\n"));
 	EXPECT_EQ(t, 1, count("\nmanagement place=o"));
 	EXPECT_EQ(t, 1, count("\nlayout kind=wanted order="));
 	EXPECT_EQ(t, 1, count("\nlayout kind=least order="));
@@ -250,9 +232,9 @@ KTEST(slab_show, a_cache_without_options_has_no_flags)
 	struct kmem_cache *c = kmem_cache_create("slab-show", 100, 0, 0, NULL, NULL);
 
 	ASSERT_NE(t, NULL, c);
-	show_cache(t, c);
+	slab_cache_show(to_shown(), c);
 	/* slab_debug= adds its own to every cache. */
-	EXPECT_EQ(t, strstr(text, "tunables") == NULL, strstr(text, " flags=") != NULL);
+	EXPECT_EQ(t, strstr(shown_text, "tunables") == NULL, strstr(shown_text, " flags=") != NULL);
 	EXPECT_EQ(t, CONFIG_SLAB_DEBUG && option_given("slab_debug=FZPU"),
 		  count(" flags=none ") == 0);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
@@ -266,8 +248,9 @@ KTEST(slab_show, the_slabs_of_a_cache_add_up_to_its_counts)
 
 	ASSERT_NE(t, NULL, c);
 	ASSERT_TRUE(t, take_all(c, 40));
-	show_cache(t, c);
-	for (const char *p = strstr(text, "\nslab list="); p; p = strstr(p + 1, "\nslab list=")) {
+	slab_cache_show(to_shown(), c);
+	for (const char *p = strstr(shown_text, "\nslab list="); p;
+	     p = strstr(p + 1, "\nslab list=")) {
 		const char *end = strstr(p, " taken=") + strlen(" taken=");
 		uint64_t val;
 
@@ -279,7 +262,7 @@ KTEST(slab_show, the_slabs_of_a_cache_add_up_to_its_counts)
 	}
 	EXPECT_EQ(t, 40, number("\ncounts in_use="));
 	EXPECT_EQ(t, number("\ncounts in_use=40 cached=") + 40, taken);
-	EXPECT_NE(t, NULL, strstr(text, "\nslab list=full "));
+	EXPECT_NE(t, NULL, strstr(shown_text, "\nslab list=full "));
 	EXPECT_EQ(t, count("\nslab list=full "), count(" free=none\n"));
 	EXPECT_EQ(t, number(" slabs="), count("\nslab list="));
 	EXPECT_EQ(t, 0, count("not_shown"));
@@ -294,7 +277,8 @@ static bool slabs_are_distinct(void)
 {
 	char line[128];
 
-	for (const char *p = strstr(text, "\nslab list="); p; p = strstr(p + 1, "\nslab list=")) {
+	for (const char *p = strstr(shown_text, "\nslab list="); p;
+	     p = strstr(p + 1, "\nslab list=")) {
 		strlcpy(line, p, min(sizeof(line), (size_t)(strchr(p + 1, '\n') - p + 1)));
 		if (count(line) != 1)
 			return false;
@@ -309,7 +293,7 @@ KTEST(slab_show, of_very_many_slabs_only_some_are_shown_and_the_rest_is_counted)
 
 	ASSERT_NE(t, NULL, c);
 	ASSERT_TRUE(t, take_all(c, 1000));
-	show_cache(t, c);
+	slab_cache_show(to_shown(), c);
 	shown = count("\nslab list=");
 	EXPECT_GE(t, 64, shown);
 	EXPECT_LE(t, 3 * 64, shown);

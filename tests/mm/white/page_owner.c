@@ -7,6 +7,7 @@
 #include "../../../mm/debug/page_owner.h"
 #include "../../../mm/internal.h"
 #include "../../../mm/vmalloc.h"
+#include "../../shown.h"
 #include "../helpers.h"
 
 #include <quarry/align.h>
@@ -19,8 +20,6 @@
 #include <quarry/whatis.h>
 
 #define KTEST_OWNER(suite, test) KTEST_NEEDS(suite, test, .features = KTEST_PAGE_OWNER)
-
-static char text[32768];
 
 static const struct page_owner *record(const struct page *page)
 {
@@ -61,11 +60,8 @@ static bool is_out(const struct page *page, unsigned int order, const char *by)
 
 static const char *whatis(const void *va)
 {
-	struct out_buf b;
-
-	out_buf_init(&b, text, sizeof(text));
-	whatis_show(&b.out, (uintptr_t)va);
-	return text;
+	whatis_show(to_shown(), (uintptr_t)va);
+	return shown_text;
 }
 
 KTEST_OWNER(page_owner, a_block_of_any_order_is_its_takers_until_it_is_given_back)
@@ -292,11 +288,11 @@ KTEST_OWNER(page_owner, whatis_names_owner_and_mask_of_any_page_of_a_block)
 	ASSERT_NE(t, NULL, page);
 	for (unsigned int i = 0; i < 4; i++) {
 		whatis(page_address(page + i));
-		EXPECT_NE(t, NULL, strstr(text, "\nowner by=taker"));
+		EXPECT_NE(t, NULL, strstr(shown_text, "\nowner by=taker"));
 		EXPECT_NE(t, NULL,
-			  strstr(text, " order=2 gfp=__GFP_WAIT|__GFP_IO|__GFP_FS|"
-				       "__GFP_NOWARN\n"));
-		EXPECT_NE(t, NULL, strstr(text, "\nowner from="));
+			  strstr(shown_text, " order=2 gfp=__GFP_WAIT|__GFP_IO|__GFP_FS|"
+					     "__GFP_NOWARN\n"));
+		EXPECT_NE(t, NULL, strstr(shown_text, "\nowner from="));
 	}
 	giver(page, 2);
 }
@@ -309,9 +305,9 @@ KTEST_OWNER(page_owner, whatis_names_who_had_a_free_page_and_who_gave_it_back)
 	giver(page, 2);
 	for (unsigned int i = 0; i < 4; i++) {
 		whatis(page_address(page + i));
-		EXPECT_EQ(t, NULL, strstr(text, "\nowner by="));
-		EXPECT_NE(t, NULL, strstr(text, "\nlast_owner by=taker"));
-		EXPECT_NE(t, NULL, strstr(text, "\nlast_free by=giver"));
+		EXPECT_EQ(t, NULL, strstr(shown_text, "\nowner by="));
+		EXPECT_NE(t, NULL, strstr(shown_text, "\nlast_owner by=taker"));
+		EXPECT_NE(t, NULL, strstr(shown_text, "\nlast_free by=giver"));
 	}
 }
 
@@ -327,10 +323,10 @@ KTEST_OWNER(page_owner, the_newest_record_that_reaches_a_page_is_its)
 			__free_page(block + i);
 	page = block + 1;
 	whatis(page_address(page));
-	EXPECT_NE(t, NULL, strstr(text, "\nowner by=ktest_fn_page_owner_the_newest_"));
+	EXPECT_NE(t, NULL, strstr(shown_text, "\nowner by=ktest_fn_page_owner_the_newest_"));
 	giver(page, 0);
 	whatis(page_address(page));
-	EXPECT_NE(t, NULL, strstr(text, "\nlast_free by=giver"));
+	EXPECT_NE(t, NULL, strstr(shown_text, "\nlast_free by=giver"));
 }
 
 KTEST_OWNER(page_owner, a_record_that_is_wrong_is_counted)
@@ -357,31 +353,24 @@ KTEST(page_owner, a_caller_is_its_function_and_how_far_behind_its_start_it_lies)
 	const uintptr_t start = (uintptr_t)page_owner_check;
 	unsigned long offset, size = 0;
 	char want[2][64];
-	struct out_buf b;
 
 	ASSERT_TRUE(t, ksym_lookup(start, &offset, &size) != NULL);
 	snprintf(want[0], sizeof(want[0]), "page_owner_check+0x9/%#lx", size);
 	snprintf(want[1], sizeof(want[1]), "page_owner_check+%#lx/%#lx", size, size);
 	for (unsigned int i = 0; i < 2; i++) {
-		out_buf_init(&b, text, sizeof(text));
-		owner_caller_show(&b.out, (const void *)(start + (i ? size : 9)));
-		EXPECT_EQ(t, 0, strcmp(want[i], text));
+		owner_caller_show(to_shown(), (const void *)(start + (i ? size : 9)));
+		EXPECT_EQ(t, 0, strcmp(want[i], shown_text));
 	}
 }
 
 KTEST(page_owner, pages_that_are_not_recorded_are_said_to_be_unknown)
 {
-	struct out_buf b;
-
 	for (unsigned int i = 0; i < 2; i++) {
-		out_buf_init(&b, text, sizeof(text));
-		if (i)
-			leaks_show(&b.out);
-		else
-			pageowner_show(&b.out);
+		shown(t, i ? leaks_show : pageowner_show);
 		EXPECT_EQ(t, !page_owners,
-			  strstr(text, "pages unknown: boot with page_owner=1\n") == text);
-		EXPECT_EQ(t, page_owners != NULL, strstr(text, "pages pages=") == text);
+			  strstr(shown_text, "pages unknown: boot with page_owner=1\n") ==
+				  shown_text);
+		EXPECT_EQ(t, page_owners != NULL, strstr(shown_text, "pages pages=") == shown_text);
 	}
 }
 
@@ -389,7 +378,6 @@ KTEST(page_owner, pages_that_are_not_recorded_are_said_to_be_unknown)
 KTEST_OWNER(leaks, a_page_that_becomes_a_slab_meanwhile_is_counted_and_its_cache_not_believed)
 {
 	struct page *page;
-	struct out_buf b;
 
 	leaks_mark();
 	page = taker(GFP_KERNEL, 0);
@@ -397,10 +385,10 @@ KTEST_OWNER(leaks, a_page_that_becomes_a_slab_meanwhile_is_counted_and_its_cache
 	for (uintptr_t cache = 0; cache <= 0x100; cache += 0x100) {
 		page->slab_cache = (struct kmem_cache *)cache;
 		page->flags |= PG_slab;
-		out_buf_init(&b, text, sizeof(text));
-		leaks_show(&b.out);
+		shown(t, leaks_show);
 		page->flags &= ~(unsigned long)PG_slab;
-		EXPECT_NE(t, NULL, strstr(text, "page pages=1 kib=4 nr=1 kind=slab by=taker"));
+		EXPECT_NE(t, NULL,
+			  strstr(shown_text, "page pages=1 kib=4 nr=1 kind=slab by=taker"));
 	}
 	__free_page(page);
 }
@@ -447,7 +435,6 @@ KTEST(leaks, with_more_callers_than_room_the_largest_are_shown_and_the_rest_is_c
 {
 	struct vm_area *areas[NR_CALLERS];
 	unsigned long nr_lines, nr_shown, nr_pages = 0, largest = 0;
-	struct out_buf b;
 	const char *sums;
 
 	leaks_mark();
@@ -461,10 +448,8 @@ KTEST(leaks, with_more_callers_than_room_the_largest_are_shown_and_the_rest_is_c
 	}
 	for (unsigned int i = 0; i < LEAKS_SHOWN_MAX; i++)
 		largest += NR_CALLERS - i;
-	out_buf_init(&b, text, sizeof(text));
-	leaks_show(&b.out);
-	EXPECT_EQ(t, 0, b.dropped);
-	sums = strstr(text, "areas pages=");
+	shown(t, leaks_show);
+	sums = strstr(shown_text, "areas pages=");
 	EXPECT_EQ(t, nr_pages, number(sums, "areas pages="));
 	EXPECT_EQ(t, NR_CALLERS, number(sums, " nr="));
 	EXPECT_EQ(t, NR_CALLERS, number(sums, " callers="));
@@ -472,8 +457,8 @@ KTEST(leaks, with_more_callers_than_room_the_largest_are_shown_and_the_rest_is_c
 	EXPECT_EQ(t, LEAKS_SHOWN_MAX, nr_lines);
 	EXPECT_EQ(t, largest, nr_shown);
 	EXPECT_EQ(t, NR_CALLERS - LEAKS_SHOWN_MAX, number(sums, " more_callers="));
-	sums = strstr(text, "more_callers=");
-	while (sums > text && sums[-1] != '\n')
+	sums = strstr(shown_text, "more_callers=");
+	while (sums > shown_text && sums[-1] != '\n')
 		sums--;
 	EXPECT_EQ(t, nr_pages - largest, number(sums, " pages="));
 	EXPECT_EQ(t, NR_CALLERS - LEAKS_SHOWN_MAX, number(sums, " nr="));
