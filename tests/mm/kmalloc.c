@@ -450,7 +450,7 @@ static bool class_is_debugged(unsigned int i)
  * emulator has to find memory for whatever is written to.
  */
 KTEST_NEEDS(kmalloc, what_was_taken_until_there_was_no_more_can_all_be_given_back,
-	    .zones = KTEST_ZONE_DMA, .ram_mib = 12)
+	    .zones = KTEST_ZONE_DMA)
 {
 	gfp_t gfp = GFP_NOWAIT | GFP_DMA;
 	struct in_use before, after;

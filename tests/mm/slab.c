@@ -263,7 +263,7 @@ KTEST(slab, objects_of_each_small_size_are_their_owners_to_the_last_byte)
 }
 
 /* Around each power of two up to the limit, and half-way to the next. */
-KTEST_NEEDS(slab, objects_of_each_large_size_are_their_owners_to_the_last_byte, .ram_mib = 8)
+KTEST(slab, objects_of_each_large_size_are_their_owners_to_the_last_byte)
 {
 	for (size_t size = 256; size <= SLAB_OBJECT_SIZE_MAX && !t->nr_failed; size *= 2) {
 		try_objects(t, cache_of(size - 1, 0, 0), SLAB_MIN_ALIGN, 3);
@@ -275,7 +275,7 @@ KTEST_NEEDS(slab, objects_of_each_large_size_are_their_owners_to_the_last_byte, 
 	}
 }
 
-KTEST_NEEDS(slab, objects_have_each_alignment_that_was_asked_for, .ram_mib = 8)
+KTEST(slab, objects_have_each_alignment_that_was_asked_for)
 {
 	for (size_t align = 1; align <= SLAB_ALIGN_MAX && !t->nr_failed; align *= 2) {
 		unsigned int nr = align < PAGE_SIZE ? 100 : 3;
@@ -285,7 +285,7 @@ KTEST_NEEDS(slab, objects_have_each_alignment_that_was_asked_for, .ram_mib = 8)
 	}
 }
 
-KTEST_NEEDS(slab, a_size_that_is_no_multiple_of_the_alignment_is_padded_to_one, .ram_mib = 8)
+KTEST(slab, a_size_that_is_no_multiple_of_the_alignment_is_padded_to_one)
 {
 	for (size_t align = 8; align <= SLAB_ALIGN_MAX && !t->nr_failed; align *= 2) {
 		unsigned int nr = align < PAGE_SIZE ? 20 : 3;

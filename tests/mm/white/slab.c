@@ -196,7 +196,7 @@ static uintptr_t slab_start(const struct slab *s)
 }
 
 /* Several slabs of the largest at a time, in whole blocks: a machine of 5 MiB has them not. */
-KTEST_NEEDS(slab_white, successive_slabs_have_successive_colours, .ram_mib = 12)
+KTEST_NEEDS(slab_white, successive_slabs_have_successive_colours, .ram_mib = 8)
 {
 	static const size_t sizes[] = { 200, 360, 700, 1300, 3000 };
 	unsigned int most = 0;
