@@ -12,8 +12,9 @@
  *	                 code in a page of our own, because the loader and its stack may lie at
  *	                 the kernel's place themselves
  *
- * Only what comes from the kernel's file is laid out, and only that is read of it; the zeros behind,
- * as much again in a kernel with large tables, are written last: firmware may leave little room.
+ * Only what comes from the kernel's file is laid out, and only that is read of it; the zeros
+ * behind, as much again in a kernel with large tables, are written last: firmware may leave little
+ * room.
  *
  * Memory below 1 MiB is left alone: the kernel, too, knows owners of parts of it.
  *

@@ -2,11 +2,11 @@
  * loader.c - the EFI application that boots the kernel: the order of things, in one screen.
  *
  * IDEA.  Firmware loads BOOTX64.EFI or BOOTIA32.EFI from a volume and calls efi_main().  The same
- * volume has a text file (config.h) that names a kernel, its command line and its modules.  The head
- * of the kernel's file is checked as if an enemy had written it, then what has to be loaded of it is
- * read, and the modules; an information block as of multiboot2 is written, and once boot services
- * have ended the kernel is entered in 32-bit protected mode: it has one consumer, ../multiboot2.c,
- * and does not know who loaded it.
+ * volume has a text file (config.h) that names a kernel, its command line and its modules.  The
+ * head of the kernel's file is checked as if an enemy had written it, then what has to be loaded of
+ * it is read, and the modules; an information block as of multiboot2 is written, and once boot
+ * services have ended the kernel is entered in 32-bit protected mode: it has one consumer,
+ * ../multiboot2.c, and does not know who loaded it.
  *
  *	loader.c      this              efi_*.c      what talks to firmware
  *	handoff.asm   the way down      all others   pure functions, also tested as a process
