@@ -387,9 +387,9 @@ def build_host_programs(paths):
 
 
 def make_target(path):
-    """What make calls the file at @path: its name begins with BUILD, as make was given that."""
+    """What make calls the file at @path: its name begins with BUILD, as make_argv() gives that."""
     path = ROOT / path
-    return str(path.relative_to(ROOT) if BUILD == ROOT / "build" else path)
+    return str(path.relative_to(ROOT) if BUILD.is_relative_to(ROOT) else path)
 
 
 def make_argv():
