@@ -492,6 +492,8 @@ class Printer:
         with self.lock:
             print(f"{state:4}  {name:{self.width}}  {verdict.passed:4} passed {verdict.failed:3} "
                   f"failed {len(verdict.not_applicable):3} n/a {verdict.seconds:6.1f} s")
+            for note in re.findall(r"^# note: (.*)$", verdict.log, re.M):
+                print(f"      note: {note}")
             for problem in verdict.problems:
                 print(f"      {problem}")
             for test in verdict.tests:

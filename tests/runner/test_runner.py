@@ -219,6 +219,13 @@ def test_what_is_to_be_built_is_named_as_make_names_it(monkeypatch, build):
     assert qtest.make_target(str(qtest.BUILD / "host/a-b")) == given[len("BUILD="):] + "/host/a-b"
 
 
+@pytest.mark.parametrize("log, shown", [("a\n# note: half of it\n", "      note: half of it\n"),
+                                        ("a # note: no\n", "")])
+def test_a_log_can_have_a_note_beside_the_verdict(capsys, log, shown):
+    qtest.Printer(False, 3).verdict("job", qtest.Verdict(log=log), "job.log")
+    assert capsys.readouterr().out.partition("\n")[2] == shown
+
+
 def test_a_fault_of_the_runner_is_a_failure(kernel):
     def broken(stream):
         raise KeyError("oops")
