@@ -125,3 +125,11 @@ def test_a_broken_error_path_of_mm_fails_the_tests_that_come_by(broken, tests, w
     assert why in done.stdout
     assert re.search(r"^#   again: make hosted .*faults=\d+", done.stdout, re.MULTILINE)
     assert re.search(r"^faults: \d+ passed, [1-9]\d* failed$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("length, too_long", [(100, 0), (1023, 1), (5000, 1)])
+def test_a_line_makes_one_copy_however_long_it_is(broken, length, too_long):
+    done = subprocess.run([broken, "-f", "-m", "64"], input="help".ljust(length) + "\nversion",
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n# copy ended") == 2
+    assert done.stdout.count("line too long") == too_long
