@@ -20,6 +20,7 @@
 #include <quarry/asm/framebuffer.h>
 #include <quarry/asm/lapic.h>
 #include <quarry/asm/pgtable.h>
+#include <quarry/asm/smp.h>
 #include <quarry/asm/vga.h>
 #include <quarry/config.h>
 #include <quarry/env.h>
@@ -93,6 +94,7 @@ static unsigned int features_here(void)
 	here |= setup.bi->nr_modules ? KTEST_MODULE : 0;
 	here |= strcmp(setup.bi->protocol, "multiboot1") ? KTEST_MULTIBOOT2 : KTEST_MULTIBOOT1;
 	here |= edu_find() ? KTEST_EDU : 0;
+	here |= smp_is_by_seed() ? KTEST_BY_SEED : 0;
 	return here;
 }
 

@@ -90,8 +90,8 @@ static bool case_applies(const struct ktest_case *tc)
 
 static const char *const zone_names[] = { "dma", "normal", "highmem" };
 static const char *const feature_names[KTEST_FEATURE_NR] = {
-	"pse",        "pge", "long", "module", "kernel", "multiboot1", "multiboot2",
-	"page_owner", "edu", "pat",  "lapic",  "screen", "pixels",     "image",
+	"pse", "pge", "long",  "module", "kernel", "multiboot1", "multiboot2", "page_owner",
+	"edu", "pat", "lapic", "screen", "pixels", "image",      "by_seed",
 };
 
 /* Append the names of the set bits of @bits, commas between. */

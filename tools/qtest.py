@@ -387,9 +387,9 @@ def build_host_programs(paths):
 
 
 def make_target(path):
-    """What make calls the file at @path: its name begins with BUILD, as make was given that."""
+    """What make calls the file at @path: its name begins with BUILD, as make_argv() gives that."""
     path = ROOT / path
-    return str(path.relative_to(ROOT) if BUILD == ROOT / "build" else path)
+    return str(path.relative_to(ROOT) if BUILD.is_relative_to(ROOT) else path)
 
 
 def make_argv():
@@ -492,6 +492,8 @@ class Printer:
         with self.lock:
             print(f"{state:4}  {name:{self.width}}  {verdict.passed:4} passed {verdict.failed:3} "
                   f"failed {len(verdict.not_applicable):3} n/a {verdict.seconds:6.1f} s")
+            for note in re.findall(r"^# note: (.*)$", verdict.log, re.M):
+                print(f"      note: {note}")
             for problem in verdict.problems:
                 print(f"      {problem}")
             for test in verdict.tests:

@@ -26,7 +26,6 @@
 #define MODULES_MAX 16
 #define CMDLINE_MAX 1024
 #define CPUS_MAX    32
-#define LINE_BYTES  1024
 #define COPY_LIMIT  120 /* seconds for a copy */
 #define BY_SIGNAL   128 /* and its number: the status of a copy that a signal ended */
 
@@ -91,10 +90,11 @@ static int run_copy(void)
 /* The next character of the line that this copy is for. */
 static int getc_of_copy(void)
 {
-	static char line[LINE_BYTES];
 	static const char *at;
+	static char *line;
+	static size_t room;
 
-	while (!at && fgets(line, sizeof(line), stdin))
+	while (!at && getline(&line, &room, stdin) > 0)
 		at = run_copy() ? line : NULL;
 	return at && *at ? (unsigned char)*at++ : -1;
 }

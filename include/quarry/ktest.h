@@ -39,7 +39,8 @@
 #define KTEST_SCREEN     (1u << 11) /* a text screen is a console */
 #define KTEST_PIXELS     (1u << 12) /* a framebuffer is a console */
 #define KTEST_IMAGE      (1u << 13) /* the kernel's text, data and stack are in the direct map */
-#define KTEST_FEATURE_NR 14u
+#define KTEST_BY_SEED    (1u << 14) /* its CPUs run one at a time, drawn from a seed */
+#define KTEST_FEATURE_NR 15u
 
 /* What must be there for a test to make sense; all 0: it always applies. */
 struct ktest_needs {

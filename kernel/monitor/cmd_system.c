@@ -159,9 +159,11 @@ MONITOR_COMMAND(quiesce, "", "drain the per-CPU lists of every CPU", cmd_quiesce
 
 static QAPI int cmd_test(struct out *o, int argc, char **argv)
 {
-	if (argc > 3 || (argc == 3 && faults_parse(argv[2])))
+	bool list = argc > 1 && strcmp(argv[1], "list") == 0;
+
+	if (argc > (list ? 2 : 3) || (argc == 3 && faults_parse(argv[2])))
 		return -EINVAL;
-	if (argc == 2 && strcmp(argv[1], "list") == 0)
+	if (list)
 		ktest_list(o);
 	else
 		ktest_run(argc > 1 ? argv[1] : NULL);

@@ -46,3 +46,8 @@ KTEST(fault_cmds, a_run_of_tests_refuses_faults_that_make_no_sense)
 	EXPECT_EQ(t, -EINVAL, typed(t, "test symbols.* 0"));
 	EXPECT_EQ(t, -EINVAL, typed(t, "test symbols.* 1 2"));
 }
+
+KTEST(fault_cmds, a_list_of_tests_has_no_faults)
+{
+	EXPECT_EQ(t, -EINVAL, run("test list all"));
+}

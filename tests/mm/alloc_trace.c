@@ -190,6 +190,90 @@ KTEST(alloc_trace, the_pages_of_a_slab_and_of_an_area_are_said_to_be_behind_them
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
 }
 
+KTEST(alloc_trace, an_area_and_its_free_are_recorded)
+{
+	const struct alloc_trace_record *r = NULL;
+	void *va;
+
+	RECORDED(t);
+	va = vmalloc(3 * PAGE_SIZE + 1);
+	vfree(va);
+	alloc_trace_stop();
+	EXPECT_NE(t, NULL, va);
+	EXPECT_EQ(t, 1, find(ALLOC_TRACE_VMALLOC, (uintptr_t)va, &r));
+	EXPECT_TRUE(t, r && r->size == 3 * PAGE_SIZE + 1 && r->caller);
+	r = NULL;
+	EXPECT_EQ(t, 1, find(ALLOC_TRACE_VFREE, (uintptr_t)va, &r));
+	EXPECT_TRUE(t, r && r->caller);
+	alloc_trace_free();
+}
+
+KTEST(alloc_trace, a_block_that_is_split_is_said_to_be_pages_from_then_on)
+{
+	const struct alloc_trace_record *r = NULL;
+	struct page *page;
+	pfn_t pfn;
+
+	RECORDED(t);
+	page = alloc_pages(GFP_KERNEL, 2);
+	ASSERT_NE(t, NULL, page);
+	pfn = page_to_pfn(page);
+	split_page(page, 2);
+	for (unsigned int i = 0; i < 4; i++)
+		__free_page(page + i);
+	alloc_trace_stop();
+	EXPECT_EQ(t, 1, find(ALLOC_TRACE_SPLIT, pfn, &r));
+	EXPECT_TRUE(t, r && r->order == 2);
+	for (unsigned int i = 0; i < 4; i++) {
+		r = NULL;
+		EXPECT_EQ(t, 1, find(ALLOC_TRACE_PAGE_FREE, pfn + i, &r));
+		EXPECT_TRUE(t, r && r->order == 0);
+	}
+	alloc_trace_free();
+}
+
+#if CONFIG_KMALLOC_MAX_SIZE > 131072
+/* Larger than any class: whole pages, which the object has for itself. */
+KTEST(alloc_trace, a_kmalloc_of_whole_pages_has_them_behind_it)
+{
+	const struct alloc_trace_record *r = NULL;
+	size_t size = KMALLOC_CACHE_MAX + 1;
+	pfn_t pfn;
+	void *p;
+
+	RECORDED(t);
+	p = kmalloc(size, GFP_KERNEL);
+	ASSERT_NE(t, NULL, p);
+	pfn = page_to_pfn(virt_to_page(p));
+	kfree(p);
+	alloc_trace_stop();
+	EXPECT_EQ(t, 1, find(ALLOC_TRACE_KMALLOC, (uintptr_t)p, &r));
+	EXPECT_TRUE(t, r && r->size == size && r->gfp == GFP_KERNEL);
+	EXPECT_EQ(t, 1, count(ALLOC_TRACE_KFREE, p));
+	r = NULL;
+	EXPECT_EQ(t, 1, find(ALLOC_TRACE_BACKING_PAGES, pfn, &r));
+	EXPECT_TRUE(t, r && r->order == 0);
+	alloc_trace_free();
+}
+
+KTEST(alloc_trace, a_kmalloc_of_whole_pages_that_fails_is_recorded_without_a_result)
+{
+	const struct alloc_trace_record *r = NULL;
+	HOARD(h);
+
+	if (busy())
+		return;
+	ASSERT_EQ(t, 0, alloc_trace_start(LARGE_RING_SIZE));
+	hoard_machine(&h);
+	EXPECT_EQ(t, NULL, kmalloc(KMALLOC_MAX_SIZE, GFP_NOWAIT | __GFP_NOWARN));
+	alloc_trace_stop();
+	hoard_free(&h);
+	EXPECT_EQ(t, 1, find(ALLOC_TRACE_KMALLOC, 0, &r));
+	EXPECT_TRUE(t, r && r->size == KMALLOC_MAX_SIZE);
+	alloc_trace_free();
+}
+#endif
+
 KTEST(alloc_trace, a_call_that_fails_is_recorded_without_a_result)
 {
 	const struct alloc_trace_record *r = NULL;

@@ -121,6 +121,24 @@ KTEST_NEEDS(dma, a_mask_within_normal_is_served_from_normal_below_it, .ram_mib =
 	EXPECT_LE(t, LIMIT_28 - PAGE_SIZE, handle);
 }
 
+/* Of Normal, free above a mask: more than the zone keeps for itself. */
+#define ABOVE_MASK (16 * MiB)
+
+/*
+ * The end of the largest mask above which @all holds that much.  struct pages lie at the end of
+ * lowmem, and may be half of it.
+ */
+static phys_addr_t end_of_a_mask_within(const struct hoard *all)
+{
+	phys_addr_t last = 0;
+	struct page *page;
+
+	list_for_each_entry(page, &all->blocks, lru)
+		if (page->private == MAX_ORDER - 1)
+			last = max(last, page_to_phys(page));
+	return last > ABOVE_MASK ? 1ul << bit_highest((unsigned long)(last - ABOVE_MASK)) : 0;
+}
+
 /* Of what @all holds, give back all that begins at @pa or above. */
 static void free_above(struct hoard *all, phys_addr_t pa)
 {
@@ -137,13 +155,13 @@ static void free_above(struct hoard *all, phys_addr_t pa)
 	hoard_free(&above);
 }
 
-/* A block of 4 MiB that @all holds below 256 MiB becomes free; its address, 0: there is none. */
-static phys_addr_t free_one_large(struct hoard *all)
+/* A block of 4 MiB that @all holds below @end becomes free; its address, 0: there is none. */
+static phys_addr_t free_one_large(struct hoard *all, phys_addr_t end)
 {
 	struct page *page;
 
 	list_for_each_entry(page, &all->blocks, lru) {
-		if (page->private != MAX_ORDER - 1 || page_to_phys(page) >= LIMIT_28)
+		if (page->private != MAX_ORDER - 1 || page_to_phys(page) >= end)
 			continue;
 		list_del(&page->lru);
 		all->nr_pages -= 1ul << page->private;
@@ -164,19 +182,21 @@ static bool dma_zone_can_spare_4_mib(void)
 
 KTEST_NEEDS(dma, four_mib_come_from_normal_below_the_mask_while_any_are_free_there, .ram_mib = 512)
 {
-	struct device dev = device_of(DMA_BIT_MASK(28));
 	dma_addr_t first, second;
-	phys_addr_t free_pa;
+	phys_addr_t end, free_pa;
+	struct device dev;
 	bool can_spare;
 	void *a, *b;
 	HOARD(all);
 
 	hoard_zone(&all, ZONE_NORMAL, MAX_ORDER - 1);
-	free_above(&all, LIMIT_28);
+	end = end_of_a_mask_within(&all);
+	dev = device_of(end - 1);
+	free_above(&all, end);
 	mm_quiesce();
 	EXPECT_GE(t, 1, zone_nr_blocks(&zones[ZONE_NORMAL], MAX_ORDER - 1));
-	free_pa = free_one_large(&all);
-	EXPECT_TRUE(t, free_pa >= 16 * MiB && free_pa < LIMIT_28);
+	free_pa = free_one_large(&all, end);
+	EXPECT_TRUE(t, free_pa >= 16 * MiB && free_pa < end);
 	a = dma_alloc_coherent(&dev, 4 * MiB, &first, GFP_KERNEL);
 	EXPECT_NE(t, NULL, a);
 	EXPECT_EQ(t, free_pa, first);
@@ -385,7 +405,7 @@ KTEST_NEEDS(dma, below_the_mask_only_who_may_take_all_goes_below_the_watermarks,
 
 	hoard_zone(&all, ZONE_NORMAL, MAX_ORDER - 1);
 	hoard_zone(&isa, ZONE_DMA, MAX_ORDER - 1);
-	EXPECT_NE(t, 0, free_one_large(&all));
+	EXPECT_NE(t, 0, free_one_large(&all, LIMIT_28));
 	mm_quiesce();
 	EXPECT_LE(t, floor + PAGEBLOCK_NR_PAGES - 1, zones[ZONE_NORMAL].nr_free);
 	EXPECT_EQ(t, NULL,

@@ -76,6 +76,36 @@ QAPI bool option_given(const char *word)
 	return false;
 }
 
+/* @value: what stands behind the option's name, up to a blank; without letters all are meant. */
+static bool debug_value_has(const char *value, const char *name, const char *letters)
+{
+	char glob[SLAB_NAME_MAX] = "*", *end;
+	bool any = !*value || *value == ' ' || *value == ',';
+
+	for (; *value && *value != ' ' && *value != ','; value++)
+		any |= strchr(letters, *value) != NULL;
+	if (*value == ',')
+		strlcpy(glob, value + 1, sizeof(glob));
+	end = strchr(glob, ' ');
+	if (end)
+		*end = '\0';
+	return any && glob_match(glob, name);
+}
+
+QAPI bool slab_debug_given(const char *name, const char *letters)
+{
+	static const char option[] = "slab_debug";
+	const char *cmdline = kernel_bootinfo->cmdline, *p = cmdline;
+
+	for (; CONFIG_SLAB_DEBUG && (p = strstr(p, option)); p++) {
+		const char *end = p + sizeof(option) - 1;
+
+		if ((p == cmdline || p[-1] == ' ') && strchr("= ", *end))
+			return debug_value_has(end + (*end == '='), name, letters);
+	}
+	return false;
+}
+
 #if CONFIG_ALLOC_TRACE
 static bool recording(void)
 {

@@ -56,6 +56,9 @@ QAPI gfp_t gfp_of_zone(enum zone_type type);
 /* Is @word one of the words of the kernel's command line? */
 QAPI bool option_given(const char *word);
 
+/* Does slab_debug= give caches called @name one of the flags @letters?  "": to all caches. */
+QAPI bool slab_debug_given(const char *name, const char *letters);
+
 /* The options that want to see every page take the per-CPU lists out of use. */
 QAPI bool lists_in_use(void);
 

@@ -436,13 +436,10 @@ static void note_in_use(struct in_use *u)
 	}
 }
 
-/* With debug flags, objects of a class lie further apart than they are large. */
-static bool class_is_debugged(unsigned int i)
+/* With guards or users, objects of a class lie further apart than they are large. */
+static bool class_has_guards(unsigned int i)
 {
-	char word[sizeof("slab_debug=FZPU,") + SLAB_NAME_MAX];
-
-	snprintf(word, sizeof(word), "slab_debug=FZPU,%s", kmem_cache_name(kmalloc_caches[0][i]));
-	return option_given("slab_debug=FZPU") || option_given(word);
+	return slab_debug_given(kmem_cache_name(kmalloc_caches[0][i]), "ZU");
 }
 
 /*
@@ -485,8 +482,8 @@ KTEST(kmalloc, each_small_class_uses_the_last_page_and_then_gives_null)
 		struct chain *chain =
 			take_all(NULL, class_size(i), GFP_NOWAIT | __GFP_MEMALLOC, &nr);
 
-		/* Guards and users of debugged objects are larger than small objects. */
-		EXPECT_GE(t, class_is_debugged(i) ? NR_LEFT : nr_at_least, nr);
+		/* Guards and users are larger than small objects. */
+		EXPECT_GE(t, class_has_guards(i) ? NR_LEFT : nr_at_least, nr);
 		EXPECT_EQ(t, nr, free_all(t, chain));
 		kmem_cache_reap();
 	}

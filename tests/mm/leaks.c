@@ -150,7 +150,7 @@ KTEST_OWNER(leaks, slabs_are_pages_only_if_nobody_knows_their_objects)
 	ASSERT_TRUE(t, obj[0] && obj[1]);
 	shown(t, leaks_show);
 	/* slab_debug= adds users to every cache. */
-	EXPECT_EQ(t, !option_given("slab_debug=FZPU"),
+	EXPECT_EQ(t, !slab_debug_given("leaks-plain", "U"),
 		  strstr(shown_text, " kind=slab cache=leaks-plain by=object_leaker") != NULL);
 	EXPECT_EQ(t, !CONFIG_SLAB_DEBUG,
 		  strstr(shown_text, " kind=slab cache=leaks-users") != NULL);

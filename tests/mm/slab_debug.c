@@ -520,7 +520,7 @@ static bool line_names(const char *report, const char *what, const char *who)
 /* All caches keep users, in a kernel that can: then kmalloc()'s do. */
 static bool users_are_kept(void)
 {
-	return CONFIG_SLAB_DEBUG && option_given("slab_debug=FZPU");
+	return slab_debug_given("", "U");
 }
 
 KTEST(slab_debug, relatives_of_kmalloc_name_their_callers)

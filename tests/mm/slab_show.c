@@ -235,8 +235,7 @@ KTEST(slab_show, a_cache_without_options_has_no_flags)
 	slab_cache_show(to_shown(), c);
 	/* slab_debug= adds its own to every cache. */
 	EXPECT_EQ(t, strstr(shown_text, "tunables") == NULL, strstr(shown_text, " flags=") != NULL);
-	EXPECT_EQ(t, CONFIG_SLAB_DEBUG && option_given("slab_debug=FZPU"),
-		  count(" flags=none ") == 0);
+	EXPECT_EQ(t, slab_debug_given("slab-show", "FZPU"), count(" flags=none ") == 0);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
 }
 

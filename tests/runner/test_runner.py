@@ -195,7 +195,7 @@ def test_a_configuration_that_does_not_build_is_a_failure(kernel, fake_make):
 
 
 @pytest.mark.parametrize("build, target", [("build", "build/host/a-b"),
-                                           ("build/x", "{root}/build/x/host/a-b"),
+                                           ("build/x", "build/x/host/a-b"),
                                            ("/elsewhere", "/elsewhere/host/a-b")])
 def test_the_host_program_of_a_pytest_file_is_built_before_it_runs(fake_make, monkeypatch,
                                                                    tmp_path, build, target):
@@ -207,9 +207,23 @@ def test_the_host_program_of_a_pytest_file_is_built_before_it_runs(fake_make, mo
     path.write_text('PROGRAM = BUILD / "host/a-b"\n')
     job = qtest.pytest_job(path, "kernel")
     qtest.build_host_programs([job.program])
-    assert words.read_text().split()[-1] == target.format(root=tmp_path)
+    assert words.read_text().split()[-1] == target
     path.write_text("# names none\n")
     assert qtest.pytest_job(path, "kernel").program == ""
+
+
+@pytest.mark.parametrize("build", ["build", "build/x", "/elsewhere"])
+def test_what_is_to_be_built_is_named_as_make_names_it(monkeypatch, build):
+    monkeypatch.setattr(qtest, "BUILD", qtest.ROOT / build)
+    given, = [w for w in qtest.make_argv() if w.startswith("BUILD=")] or ["BUILD=build"]
+    assert qtest.make_target(str(qtest.BUILD / "host/a-b")) == given[len("BUILD="):] + "/host/a-b"
+
+
+@pytest.mark.parametrize("log, shown", [("a\n# note: half of it\n", "      note: half of it\n"),
+                                        ("a # note: no\n", "")])
+def test_a_log_can_have_a_note_beside_the_verdict(capsys, log, shown):
+    qtest.Printer(False, 3).verdict("job", qtest.Verdict(log=log), "job.log")
+    assert capsys.readouterr().out.partition("\n")[2] == shown
 
 
 def test_a_fault_of_the_runner_is_a_failure(kernel):

@@ -59,8 +59,8 @@ def test_only_expectations_may_fail_of_a_test_with_figures_that_change():
 class Recorded(faults.Faults):
     """Runs that are known already: the first counts the points."""
 
-    def __init__(self, exact, *runs):
-        super().__init__(argparse.Namespace(every=1, mem="64M"), exact)
+    def __init__(self, exact, *runs, idle=()):
+        super().__init__(argparse.Namespace(every=1, mem="64M"), exact, idle)
         self.runs = list(runs)
 
     def run(self, name, what):
@@ -73,6 +73,28 @@ def test_an_excuse_that_no_run_needed_is_a_failure(capsys):
     assert Recorded([], counted, bad).test("a.b").failures
     assert Recorded(["a.b"], counted, run_of()).test("a.b").failures
     assert "excuses it" in capsys.readouterr().out
+
+
+def test_walks_of_which_none_had_a_failure_are_one(capsys):
+    counted, idle = run_of(random="1"), run_of(random="1", failed="0")
+    idle_walks, walks = [counted] + 20 * [idle], [counted] + 19 * [idle] + [run_of(random="1")]
+    assert not Recorded([], *walks).test("a.b").failures
+    assert Recorded([], *idle_walks).test("a.b").failures
+    assert "none of its 20 walks had a failure" in capsys.readouterr().out
+    assert not Recorded([], *idle_walks, idle=["a.*"]).test("a.b").failures
+    assert Recorded([], *walks, idle=["a.b"]).test("a.b").failures
+    assert "excuses its walks" in capsys.readouterr().out
+    without = [run_of(random="1", points="0")] + 20 * [idle]
+    assert not Recorded([], *without).test("a.b").failures
+
+
+def test_the_two_kinds_of_excuses_are_told_apart(tmp_path):
+    path = tmp_path / "x.tsv"
+    path.write_text("# glob\na.b\twhy\nc.*\twhy\tno-walk-fails\n")
+    assert (faults.read_exact(path), faults.read_exact(path, idle=True)) == (["a.b"], ["c.*"])
+    path.write_text("a.b\twhy\tother\n")
+    with pytest.raises(SystemExit):
+        faults.read_exact(path)
 
 
 def test_a_test_that_dies_before_its_points_are_counted_is_shown(capsys):
@@ -93,7 +115,7 @@ def test_each_exception_names_a_test_and_has_a_reason(tmp_path):
     text = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.c"))
     names = {f"{suite}.{name}" for suite, name in re.findall(r"KTEST(?:_NEEDS)?\((\w+), (\w+)",
                                                              text)}
-    assert set(faults.read_exact()) <= names
+    assert {*faults.read_exact(), *faults.read_exact(idle=True)} <= names
     (tmp_path / "x.tsv").write_text("a.b\n")
     with pytest.raises(SystemExit):
         faults.read_exact(tmp_path / "x.tsv")
@@ -125,3 +147,11 @@ def test_a_broken_error_path_of_mm_fails_the_tests_that_come_by(broken, tests, w
     assert why in done.stdout
     assert re.search(r"^#   again: make hosted .*faults=\d+", done.stdout, re.MULTILINE)
     assert re.search(r"^faults: \d+ passed, [1-9]\d* failed$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("length, too_long", [(100, 0), (1023, 1), (5000, 1)])
+def test_a_line_makes_one_copy_however_long_it_is(broken, length, too_long):
+    done = subprocess.run([broken, "-f", "-m", "64"], input="help".ljust(length) + "\nversion",
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n# copy ended") == 2
+    assert done.stdout.count("line too long") == too_long

@@ -57,6 +57,17 @@ static QAPI void *alloc_now_and_then(gfp_t gfp, void *cache)
 	return mempool_alloc_slab(gfp, cache);
 }
 
+/* What could not be had is NULL, and nothing to destroy. */
+static int caches_destroy(void)
+{
+	int err;
+
+	mempool_destroy(pool);
+	err = kmem_cache_destroy(object_cache);
+	err = kmem_cache_destroy(many_cache) ?: err;
+	return kmem_cache_destroy(element_cache) ?: err;
+}
+
 bool objects_begin(void)
 {
 	BUG_ON(dma_set_mask_and_coherent(&device, DMA_MASK));
@@ -67,8 +78,10 @@ bool objects_begin(void)
 	pool = element_cache ? mempool_create(POOL_MIN, alloc_now_and_then, mempool_free_slab,
 					      element_cache) :
 			       NULL;
-	scarce = true;
-	return object_cache && many_cache && pool;
+	scarce = object_cache && many_cache && pool;
+	if (!scarce)
+		BUG_ON(caches_destroy());
+	return scarce;
 }
 
 void objects_end(struct ktest *t)
@@ -77,10 +90,7 @@ void objects_end(struct ktest *t)
 	EXPECT_EQ(t, 0, kmem_cache_nr_in_use(many_cache));
 	EXPECT_EQ(t, POOL_MIN, kmem_cache_nr_in_use(element_cache));
 	scarce = false;
-	mempool_destroy(pool);
-	EXPECT_EQ(t, 0, kmem_cache_destroy(object_cache));
-	EXPECT_EQ(t, 0, kmem_cache_destroy(many_cache));
-	EXPECT_EQ(t, 0, kmem_cache_destroy(element_cache));
+	EXPECT_EQ(t, 0, caches_destroy());
 }
 
 /* ---- kmalloc() ------------------------------------------------------------------------------ */

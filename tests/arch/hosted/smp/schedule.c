@@ -88,7 +88,8 @@ static QAPI void count_without_lock(unsigned int nr, void *arg)
 	}
 }
 
-KTEST_NEEDS(smp_schedule, without_a_lock_counts_are_lost, .cpus = 2)
+/* Of CPUs that run at once, one may be done before the next begins. */
+KTEST_NEEDS(smp_schedule, without_a_lock_counts_are_lost, .cpus = 2, .features = KTEST_BY_SEED)
 {
 	unsigned int nr_lossy = 0;
 
@@ -96,17 +97,14 @@ KTEST_NEEDS(smp_schedule, without_a_lock_counts_are_lost, .cpus = 2)
 		run_of(count_without_lock, NULL, i);
 		nr_lossy += nr_plain < NR_THREADS * NR_ROUNDS;
 	}
-	/* Of CPUs that run at once, one may be done before the next begins. */
-	EXPECT_GE(t, smp_is_by_seed() ? NR_SEEDS : 0, nr_lossy);
+	EXPECT_EQ(t, NR_SEEDS, nr_lossy);
 }
 
-KTEST_NEEDS(smp_schedule, the_same_seed_is_the_same_run, .cpus = 2)
+KTEST_NEEDS(smp_schedule, the_same_seed_is_the_same_run, .cpus = 2, .features = KTEST_BY_SEED)
 {
 	struct smp_result first = run_of(count, NULL, SEED), again = run_of(count, NULL, SEED);
 	struct smp_result other = run_of(count, NULL, SEED + 1);
 
-	if (!smp_is_by_seed())
-		return;
 	EXPECT_EQ(t, first.hash, again.hash);
 	EXPECT_EQ(t, first.nr_switches, again.nr_switches);
 	EXPECT_EQ(t, first.nr_moves, again.nr_moves);
@@ -169,10 +167,9 @@ static QAPI void stay_and_go(unsigned int nr, void *arg)
 	}
 }
 
-KTEST_NEEDS(smp_schedule, a_thread_changes_its_cpu_unless_preemption_is_off, .cpus = 2)
+KTEST_NEEDS(smp_schedule, a_thread_changes_its_cpu_unless_preemption_is_off, .cpus = 2,
+	    .features = KTEST_BY_SEED)
 {
-	if (!smp_is_by_seed())
-		return;
 	/* More than can run, so that some wait for a CPU. */
 	run_on(smp_nr_cpus() + 2, stay_and_go, NULL, SEED);
 	EXPECT_EQ(t, 0, nr_wrong);

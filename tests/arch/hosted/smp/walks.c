@@ -6,6 +6,9 @@
 #include "walk.h"
 
 #include "../../../mm/helpers.h"
+#include <quarry/config.h>
+#include <quarry/fault_inject.h>
+#include <quarry/kmem_cache.h>
 
 #define DRY_SHARE 16ul /* of the machine's free pages is left to a walk that runs dry */
 
@@ -22,6 +25,25 @@ static void walk_on_objects(struct ktest *t, const struct walk *walk)
 	walk_run(t, walk);
 	objects_end(t);
 }
+
+#if CONFIG_FAULT_INJECT
+KTEST_NEEDS(smp_walk, objects_that_cannot_all_be_had_are_given_back, .cpus = 2)
+{
+	static const char *const names[] = { "walk-object", "walk-many", "walk-element" };
+	unsigned long nr = 0;
+	bool done = false;
+
+	while (!done) {
+		fault_nth(FAULT_KINDS_ALL, ++nr, ~0ul);
+		done = objects_begin();
+		fault_off();
+		for (unsigned int i = 0; i < ARRAY_SIZE(names) && !done; i++)
+			EXPECT_EQ(t, NULL, slab_cache_find(names[i]));
+	}
+	EXPECT_GE(t, ARRAY_SIZE(names) + 1, nr);
+	objects_end(t);
+}
+#endif
 
 static void walk_on_areas(struct ktest *t, const struct walk *walk)
 {

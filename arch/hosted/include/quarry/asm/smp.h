@@ -5,9 +5,9 @@
 #ifndef QUARRY_ASM_SMP_H
 #define QUARRY_ASM_SMP_H
 
-#include <quarry/env.h>
-
 #if HOSTED_SCHED
+
+#include <quarry/env.h>
 
 #define SMP_THREADS_MAX 64u
 
@@ -54,28 +54,7 @@ QAPI bool smp_is_by_seed(void);
 
 #else
 
-static inline unsigned int smp_nr_cpus(void)
-{
-	return 1;
-}
-
-static inline void smp_call_each(QAPI void (*fn)(void *arg), void *arg)
-{
-	unsigned long flags = irq_save();
-
-	fn(arg);
-	irq_restore(flags);
-}
-
-static inline bool smp_wait(void)
-{
-	return false;
-}
-
-static inline struct env_task *smp_task(struct env_task *boot)
-{
-	return boot;
-}
+#include <quarry/smp_one.h>
 
 #endif
 
