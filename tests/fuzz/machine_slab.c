@@ -10,10 +10,11 @@
  * WHAT IS PREDICTED.  With ample memory every request must succeed; beyond the limit, or beyond all
  * RAM, it must fail.
  *
- * STATE.  caches, slots, hoard, nr_built; op: what is being done, for calls without arguments.
+ * STATE.  caches, slots, nr_built; op: what is being done, for calls without arguments.
  *
  * CONTEXT.  A child of the fuzzer; operations with the bit IN_INTERRUPT in an interrupt.
  */
+#include "hoard.h"
 #include "world.h"
 #include <quarry/align.h>
 #include <quarry/bits.h>
@@ -26,7 +27,6 @@
 #define NR_CACHES    4u
 #define NR_SLOTS     400u
 #define NR_BULK      100u
-#define NR_HOARD     48u
 #define CTOR_BYTE    0xc7
 #define IN_INTERRUPT 0x80u /* in op.b */
 /* What a slab, with what manages it, can need at most beyond the object itself. */
@@ -47,11 +47,6 @@ static struct slot {
 	struct cache *cache; /* NULL: kmalloc() */
 	struct model_object *model;
 } slots[NR_SLOTS];
-
-static struct {
-	struct page *page; /* NULL: none */
-	unsigned int order;
-} hoard[NR_HOARD];
 
 static const struct machine_op *op;
 static long nr_built; /* constructed, and not destroyed */
@@ -476,42 +471,17 @@ static void do_krealloc(void)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-static bool hoard_take(unsigned int nr, unsigned int order)
-{
-	fuzz_step("\tpage[%u] = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, %u);", nr, order);
-	hoard[nr].page = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, order);
-	hoard[nr].order = order;
-	return hoard[nr].page;
-}
-
-static void hoard_give(unsigned int nr)
-{
-	struct page *page = hoard[nr].page;
-
-	fuzz_step("\t__free_pages(page[%u], %u);", nr, hoard[nr].order);
-	hoard[nr].page = NULL;
-	__free_pages(page, hoard[nr].order);
-}
+/* All reserves: what is left is for those who may take as much. */
+#define HOARD_GFP (__GFP_MEMALLOC | __GFP_NOWARN)
 
 static void do_hoard(void)
 {
-	unsigned int nr = op->slot % NR_HOARD;
-
-	if (hoard[nr].page)
-		hoard_give(nr);
-	else
-		hoard_take(nr, op->a % MAX_ORDER);
+	hoard_toggle(op->slot, op->a % MAX_ORDER, HOARD_GFP);
 }
 
-/* All that there is, the largest blocks first, as far as there are places. */
 static void do_exhaust(void)
 {
-	unsigned int order = MAX_ORDER - 1;
-
-	for (unsigned int nr = 0; nr < NR_HOARD; nr++)
-		while (!hoard[nr].page && !hoard_take(nr, order))
-			if (order-- == op->a % 4)
-				return;
+	hoard_exhaust(op->a % 4, HOARD_GFP);
 }
 
 static void do_settle(void)
@@ -554,11 +524,10 @@ static void write_prologue_down(void)
 		  "\t\t\t\t    unsigned long flags)\n"
 		  "{\n\t(void)obj;\n\t(void)c;\n\t(void)flags;\n}\n");
 	fuzz_step("KTEST(slab, operations_that_failed)\n{");
-	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n"
-		  "\tstatic struct page *page[%u] __maybe_unused;\n"
+	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n" HOARD_DECLARATION
 		  "\tstatic void *o[%u] __maybe_unused, *bulk[%u] __maybe_unused;\n"
 		  "\tvoid *moved[1] __maybe_unused;\n\tunsigned int nr __maybe_unused;\n",
-		  NR_CACHES, NR_HOARD, NR_SLOTS, NR_BULK);
+		  NR_CACHES, HOARD_PLACES, NR_SLOTS, NR_BULK);
 }
 
 static void run(const unsigned char *data, unsigned long size)
@@ -569,14 +538,13 @@ static void run(const unsigned char *data, unsigned long size)
 
 	write_prologue_down();
 	world_note();
+	model_init();
 	for (size_t i = 0; i < nr; i++) {
 		op = &ops[i];
 		world_call(in_interrupt_now(), do_op);
 	}
 	op = &last;
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			hoard_give(i);
+	hoard_give_all();
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (slots[i].obj)
 			free_slot(&slots[i]);
@@ -589,9 +557,7 @@ static void run(const unsigned char *data, unsigned long size)
 
 static void end(void)
 {
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			fuzz_step("\t__free_pages(page[%u], %u);", i, hoard[i].order);
+	hoard_write_end_down();
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (slots[i].obj)
 			fuzz_step("\tkfree(o[%u]);", i);

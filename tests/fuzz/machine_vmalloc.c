@@ -14,6 +14,7 @@
  *
  * CONTEXT.  A child of the fuzzer; operations with the bit IN_INTERRUPT in an interrupt.
  */
+#include "hoard.h"
 #include "world.h"
 #include <quarry/align.h>
 #include <quarry/fixmap.h>
@@ -28,7 +29,6 @@
 #define NR_POOL      24u
 #define NR_MAP       12u /* pages that are mapped at once */
 #define NR_FIXED     4u
-#define NR_HOARD     48u
 #define NR_GONE      8u
 #define IN_INTERRUPT 0x80u /* in op.b */
 #define SLACK_PAGES  128ul /* for tables, descriptors, and what others keep */
@@ -53,11 +53,6 @@ static struct {
 	unsigned int nr_kmaps;
 	char *kmap;
 } pool[NR_POOL];
-
-static struct {
-	struct page *page; /* NULL: none */
-	unsigned int order;
-} hoard[NR_HOARD];
 
 static unsigned int fixed[NR_FIXED]; /* number of the page in the pool, plus 1 */
 static const char *gone[NR_GONE];    /* addresses that were unmapped lately */
@@ -511,43 +506,16 @@ static void do_flush(void)
 			must_fault(gone[i]);
 }
 
-static bool hoard_take(unsigned int nr, unsigned int order)
-{
-	fuzz_step("\thoard[%u] = alloc_pages(__GFP_HIGHMEM | __GFP_NOWARN, %u);", nr, order);
-	hoard[nr].page = alloc_pages(__GFP_HIGHMEM | __GFP_NOWARN, order);
-	hoard[nr].order = order;
-	if (hoard[nr].page)
-		model_take(page_to_pfn(hoard[nr].page), 1ul << order);
-	return hoard[nr].page;
-}
-
-static void hoard_give(unsigned int nr)
-{
-	fuzz_step("\t__free_pages(hoard[%u], %u);", nr, hoard[nr].order);
-	model_give(page_to_pfn(hoard[nr].page), 1ul << hoard[nr].order);
-	__free_pages(hoard[nr].page, hoard[nr].order);
-	hoard[nr].page = NULL;
-}
+#define HOARD_GFP (__GFP_HIGHMEM | __GFP_NOWARN)
 
 static void do_hoard(void)
 {
-	unsigned int nr = op->slot % NR_HOARD;
-
-	if (hoard[nr].page)
-		hoard_give(nr);
-	else
-		hoard_take(nr, op->a % MAX_ORDER);
+	hoard_toggle(op->slot, op->a % MAX_ORDER, HOARD_GFP);
 }
 
-/* All that there is, the largest blocks first, as far as there are places. */
 static void do_exhaust(void)
 {
-	unsigned int order = MAX_ORDER - 1;
-
-	for (unsigned int nr = 0; nr < NR_HOARD; nr++)
-		while (!hoard[nr].page && !hoard_take(nr, order))
-			if (order-- == op->a % 4)
-				return;
+	hoard_exhaust(op->a % 4, HOARD_GFP);
 }
 
 static void do_check(void)
@@ -588,9 +556,7 @@ static void write_pool_down(void)
 
 static void end(void)
 {
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			fuzz_step("\t__free_pages(hoard[%u], %u);", i, hoard[i].order);
+	hoard_write_end_down();
 	for (unsigned int i = 0; i < NR_AREAS; i++)
 		write_free_down(&areas[i]);
 	write_pool_down();
@@ -598,9 +564,7 @@ static void end(void)
 
 static void give_back(void)
 {
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			hoard_give(i);
+	hoard_give_all();
 	for (unsigned int i = 0; i < NR_AREAS; i++)
 		free_area(&areas[i]);
 	for (unsigned int i = 0; i < NR_FIXED; i++)
@@ -625,11 +589,11 @@ static void run(const unsigned char *data, unsigned long size)
 	fuzz_step("#include \"helpers.h\"\n\n#include <quarry/fixmap.h>\n"
 		  "#include <quarry/highmem.h>\n"
 		  "#include <quarry/vmalloc.h>\n\nKTEST(vmalloc, operations_that_failed)\n{");
-	fuzz_step("\tstatic void *va[1] __maybe_unused, *area[%u] __maybe_unused,\n"
-		  "\t\t*local[%u] __maybe_unused;\n"
-		  "\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused,\n"
-		  "\t\t*hoard[%u] __maybe_unused;\n",
-		  NR_AREAS, KMAP_LOCAL_SLOTS, NR_POOL, NR_MAP, NR_HOARD);
+	fuzz_step(
+		"\tstatic void *va[1] __maybe_unused, *area[%u] __maybe_unused,\n"
+		"\t\t*local[%u] __maybe_unused;\n"
+		"\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused;\n" HOARD_DECLARATION,
+		NR_AREAS, KMAP_LOCAL_SLOTS, NR_POOL, NR_MAP, HOARD_PLACES);
 	world_note();
 	model_init();
 	for (size_t i = 0; i < nr; i++) {

@@ -1,0 +1,25 @@
+/*
+ * Layer: tests
+ * hoard.h - pages that are taken to make memory short, for targets that are about something else.
+ */
+#ifndef TESTS_FUZZ_HOARD_H
+#define TESTS_FUZZ_HOARD_H
+
+#include <quarry/gfp.h>
+
+#define HOARD_PLACES 48u
+
+/* What a test made of the steps declares. */
+#define HOARD_DECLARATION "\tstatic struct page *hoard[%u] __maybe_unused;\n"
+
+/* Take a block of @order into place @nr modulo HOARD_PLACES, or give back what is there. */
+void hoard_toggle(unsigned int nr, unsigned int order, gfp_t gfp);
+
+/* All that there is, the largest blocks first, down to those of @least, as far as there is room. */
+void hoard_exhaust(unsigned int least, gfp_t gfp);
+
+/* Give everything back; or write down, as C, what would. */
+void hoard_give_all(void);
+void hoard_write_end_down(void);
+
+#endif
