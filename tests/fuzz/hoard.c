@@ -12,10 +12,17 @@
 #include "world.h"
 #include <quarry/mm.h>
 
+#define PLACES 48u
+
 static struct {
 	struct page *page; /* NULL: none */
 	unsigned int order;
-} hoard[HOARD_PLACES];
+} hoard[PLACES];
+
+void hoard_declare(void)
+{
+	fuzz_step("\tstatic struct page *hoard[%u] __maybe_unused;\n", PLACES);
+}
 
 static bool take(unsigned int nr, unsigned int order, gfp_t gfp)
 {
@@ -44,7 +51,7 @@ static void give(unsigned int nr)
 
 void hoard_toggle(unsigned int nr, unsigned int order, gfp_t gfp)
 {
-	nr %= HOARD_PLACES;
+	nr %= PLACES;
 	if (hoard[nr].page)
 		give(nr);
 	else
@@ -55,7 +62,7 @@ void hoard_exhaust(unsigned int least, gfp_t gfp)
 {
 	unsigned int order = MAX_ORDER - 1;
 
-	for (unsigned int nr = 0; nr < HOARD_PLACES; nr++)
+	for (unsigned int nr = 0; nr < PLACES; nr++)
 		while (!hoard[nr].page && !take(nr, order, gfp))
 			if (order-- == least)
 				return;
@@ -63,14 +70,14 @@ void hoard_exhaust(unsigned int least, gfp_t gfp)
 
 void hoard_give_all(void)
 {
-	for (unsigned int nr = 0; nr < HOARD_PLACES; nr++)
+	for (unsigned int nr = 0; nr < PLACES; nr++)
 		if (hoard[nr].page)
 			give(nr);
 }
 
 void hoard_write_end_down(void)
 {
-	for (unsigned int nr = 0; nr < HOARD_PLACES; nr++)
+	for (unsigned int nr = 0; nr < PLACES; nr++)
 		if (hoard[nr].page)
 			write_free_down(nr);
 }

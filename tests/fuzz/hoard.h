@@ -7,12 +7,10 @@
 
 #include <quarry/gfp.h>
 
-#define HOARD_PLACES 48u
+/* Write down, as C, what a test made of the steps declares. */
+void hoard_declare(void);
 
-/* What a test made of the steps declares. */
-#define HOARD_DECLARATION "\tstatic struct page *hoard[%u] __maybe_unused;\n"
-
-/* Take a block of @order into place @nr modulo HOARD_PLACES, or give back what is there. */
+/* Take a block of @order into place @nr modulo the places there are, or give back what is there. */
 void hoard_toggle(unsigned int nr, unsigned int order, gfp_t gfp);
 
 /* All that there is, the largest blocks first, down to those of @least, as far as there is room. */

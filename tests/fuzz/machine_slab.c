@@ -524,10 +524,11 @@ static void write_prologue_down(void)
 		  "\t\t\t\t    unsigned long flags)\n"
 		  "{\n\t(void)obj;\n\t(void)c;\n\t(void)flags;\n}\n");
 	fuzz_step("KTEST(slab, operations_that_failed)\n{");
-	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n" HOARD_DECLARATION
+	hoard_declare();
+	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n"
 		  "\tstatic void *o[%u] __maybe_unused, *bulk[%u] __maybe_unused;\n"
 		  "\tvoid *moved[1] __maybe_unused;\n\tunsigned int nr __maybe_unused;\n",
-		  NR_CACHES, HOARD_PLACES, NR_SLOTS, NR_BULK);
+		  NR_CACHES, NR_SLOTS, NR_BULK);
 }
 
 static void run(const unsigned char *data, unsigned long size)
