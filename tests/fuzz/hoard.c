@@ -26,8 +26,11 @@ void hoard_declare(void)
 
 static bool take(unsigned int nr, unsigned int order, gfp_t gfp)
 {
+	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
+
 	fuzz_step("\thoard[%u] = alloc_pages(%s, %u);", nr, world_gfp_text(gfp), order);
 	hoard[nr].page = alloc_pages(gfp, order);
+	world_judge(answer, hoard[nr].page, "alloc_pages()", "hoard", nr);
 	hoard[nr].order = order;
 	if (hoard[nr].page)
 		model_take(page_to_pfn(hoard[nr].page), 1ul << order);
@@ -44,7 +47,7 @@ static void give(unsigned int nr)
 	struct page *page = hoard[nr].page;
 
 	write_free_down(nr);
-	model_give(page_to_pfn(page), 1ul << hoard[nr].order);
+	model_give(page_to_pfn(page), 1ul << hoard[nr].order, false);
 	hoard[nr].page = NULL;
 	__free_pages(page, hoard[nr].order);
 }

@@ -96,7 +96,7 @@ static void own(struct slot *s, enum kind kind, struct page *page, unsigned long
 /* One block into @s: was it to be had? */
 static bool take_block(struct slot *s, gfp_t gfp, unsigned int order)
 {
-	enum model_answer answer = model_pages(gfp, order);
+	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
 	struct page *page;
 
 	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
@@ -133,7 +133,7 @@ static void do_alloc_address(void)
 	struct slot *s = find_slot(1u << EMPTY);
 	unsigned int order = op->a % MAX_ORDER;
 	gfp_t gfp = op_gfp(__GFP_HIGHMEM | __GFP_COMP);
-	enum model_answer answer = model_pages(gfp, order);
+	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
 	unsigned long va;
 
 	if (!s)
@@ -160,8 +160,8 @@ static void do_alloc_exact(void)
 	if (!s)
 		return;
 	if (size)
-		answer =
-			model_pages(gfp, (unsigned int)log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)));
+		answer = model_pages(gfp, log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)),
+				     MODEL_NO_LIMIT);
 	fuzz_step("\tva[%u] = alloc_pages_exact(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	va = alloc_pages_exact(size, gfp);
 	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s));
@@ -233,7 +233,7 @@ static void free_array(struct slot *s)
 		if (!s->array[i])
 			continue;
 		model_verify(page_to_pfn(s->array[i]), 1, s->id);
-		model_give(page_to_pfn(s->array[i]), 1);
+		model_give(page_to_pfn(s->array[i]), 1, false);
 	}
 	write_free_down(s);
 	free_pages_bulk_array(s->nr, s->array);
@@ -248,7 +248,7 @@ static void free_block(struct slot *s)
 	enum kind kind = s->kind;
 
 	model_verify(page_to_pfn(s->page), s->nr, s->id);
-	model_give(page_to_pfn(s->page), s->nr);
+	model_give(page_to_pfn(s->page), s->nr, false);
 	write_free_down(s);
 	s->kind = EMPTY;
 	if (kind == EXACT)
@@ -294,7 +294,7 @@ static void do_split(void)
 		if (!nr)
 			continue;
 		model_verify(page_to_pfn(s->page) + nr, 1, s->id);
-		model_give(page_to_pfn(s->page) + nr, 1);
+		model_give(page_to_pfn(s->page) + nr, 1, false);
 		fuzz_step("\t__free_page(p[%u] + %u);", nr_of(s), nr);
 		__free_page(s->page + nr);
 	}
@@ -324,12 +324,10 @@ static void do_reference(void)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-static void do_quiesce(void)
+static void do_settle(void)
 {
-	if (op->b & IN_INTERRUPT)
-		return;
-	fuzz_step("\tmm_quiesce();");
-	mm_quiesce();
+	if (!(op->b & IN_INTERRUPT))
+		world_settle();
 }
 
 static void do_check(void)
@@ -349,9 +347,9 @@ static void do_min_free(void)
 static QAPI void do_op(void)
 {
 	static void (*const todo[])(void) = {
-		do_alloc,     do_free,          do_alloc,   do_split, do_alloc_exact, do_alloc_bulk,
-		do_reference, do_alloc_address, do_quiesce, do_free,  do_alloc,       do_check,
-		do_exhaust,   do_min_free,      do_free,    do_alloc
+		do_alloc,     do_free,          do_alloc,  do_split, do_alloc_exact, do_alloc_bulk,
+		do_reference, do_alloc_address, do_settle, do_free,  do_alloc,       do_check,
+		do_exhaust,   do_min_free,      do_free,   do_alloc
 	};
 
 	todo[op->what % ARRAY_SIZE(todo)]();
@@ -367,7 +365,6 @@ static void run(const unsigned char *data, unsigned long size)
 		  "\tstatic void *va[%u] __maybe_unused;\n",
 		  NR_SLOTS, NR_SLOTS, NR_BULK, NR_SLOTS);
 	world_note();
-	model_init();
 	for (size_t i = 0; i < nr; i++) {
 		op = &ops[i];
 		world_call(op->b & IN_INTERRUPT, do_op);

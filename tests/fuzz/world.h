@@ -11,9 +11,12 @@
 #include <quarry/compiler.h>
 #include <quarry/gfp.h>
 
-/* Remember what is free; later: everything must be free again, in the same blocks. */
+/* Remember what is free, and show it to the model; later: everything must be free again. */
 void world_note(void);
 void world_compare(void);
+
+/* Empty every cache: then what mm/ says of free memory must be what the model says.  May sleep. */
+void world_settle(void);
 
 /* Every validator of mm/ must find nothing. */
 void world_check(void);
