@@ -9,8 +9,8 @@
  *
  * WHAT IS PREDICTED.  An object needs a slab at worst, and that two blocks of pages, of orders that
  * are bounded here; if the model has blocks of such orders for all objects of a request, it must
- * succeed.  It must fail when there are fewer pages than bytes, or beyond the limit.  Of whole pages
- * the model says it exactly.
+ * succeed.  It must fail when there are fewer pages than bytes, or beyond the limit.  Of whole
+ * pages the model says it exactly.
  *
  * STATE.  caches, slots, nr_built; op: what is being done, for calls without arguments.
  *

@@ -31,7 +31,7 @@
 #define NR_FIXED     4u
 #define NR_GONE      8u
 #define IN_INTERRUPT 0x80u /* in op.b */
-/* A descriptor needs a slab at worst, and that two blocks of pages: for itself, and for its list. */
+/* A descriptor needs a slab at worst, and that two blocks of pages: its own, and for its list. */
 #define SLAB_REQUESTS 2ul
 #define SLAB_PAGES    (SLAB_REQUESTS << SLAB_OBJECT_ORDER_MAX)
 #define TABLES_MORE   3ul          /* page tables, because an area may begin anywhere */
