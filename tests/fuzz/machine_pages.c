@@ -1,8 +1,8 @@
 /*
  * machine_pages.c - page operations on any machine.
  *
- * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays.  An operation takes the
- * next slot that it makes sense for.  The model says beforehand what must come of a request; each
+ * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays, memory that a device reaches.
+ * An operation takes the next slot that it makes sense for.  The model says beforehand what must come of a request; each
  * page that is handed out must be in a zone that the mask allows and nobody else's, and keeps its
  * owner's pattern until it is freed.  At the end everything is freed, and the world must be as it
  * was.
@@ -15,14 +15,21 @@
 #include "world.h"
 #include <quarry/align.h>
 #include <quarry/bits.h>
+#include <quarry/dma.h>
 #include <quarry/mm.h>
+#include <quarry/slab.h>
 
 #define NR_SLOTS     64u
 #define NR_BULK      24u
 #define IN_INTERRUPT 0x80u /* in op.b */
 #define REFS_MAX     4u
+/* Of a device: with the bit ANY_MASK in op.b its low bits count steps, else address lines. */
+#define ANY_MASK        0x40u
+#define MASK_STEP       (512ul * 1024)
+#define MASK_BITS_LEAST 21u
+#define MASK_BITS_MORE  16u
 
-enum kind { EMPTY, BLOCK, COMPOUND, EXACT, BULK };
+enum kind { EMPTY, BLOCK, COMPOUND, EXACT, BULK, COHERENT };
 
 static struct slot {
 	enum kind kind;
@@ -30,8 +37,10 @@ static struct slot {
 	unsigned int order;
 	unsigned int nr_refs;
 	unsigned long nr; /* pages; of an array, places */
-	size_t size;      /* of an exact allocation, bytes */
+	size_t size;      /* of an exact or coherent allocation, bytes */
 	unsigned int id;
+	struct device dev; /* of a coherent allocation */
+	dma_addr_t handle;
 	struct page *array[NR_BULK];
 } slots[NR_SLOTS];
 
@@ -171,6 +180,64 @@ static void do_alloc_exact(void)
 	own(s, EXACT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE), gfp);
 }
 
+/* ---- below a limit ----------------------------------------------------------------------- */
+
+/* A mask of whole address lines, or any. */
+static unsigned long long op_mask(void)
+{
+	if (op->b & ANY_MASK)
+		return (op->b % ANY_MASK) * MASK_STEP + op->c;
+	return DMA_BIT_MASK(MASK_BITS_LEAST + op->b % MASK_BITS_MORE);
+}
+
+/*
+ * Beside the pages a record is needed: a slab at worst, which is two blocks of pages.  They may be
+ * of the very block that the request needs, so that one of four times the size is asked for.
+ */
+static enum model_answer predict_coherent(size_t size, gfp_t gfp, pfn_t limit)
+{
+	unsigned int order = size ? log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)) : 0;
+
+	gfp &= ~GFP_PLACE_MASK;
+	if (limit <= zone_end_pfn(&zones[ZONE_DMA]))
+		gfp |= __GFP_DMA;
+	limit = min(limit, mm_layout.lowmem_end_pfn);
+	if (!size || model_pages(gfp, order, limit) == MUST_FAIL)
+		return MUST_FAIL;
+	order = max(order, SLAB_OBJECT_ORDER_MAX) + 2;
+	gfp &= ~(__GFP_HIGH | __GFP_MEMALLOC);
+	return model_pages(gfp, order, limit) == MUST_SUCCEED ? MUST_SUCCEED : MAY_DO_EITHER;
+}
+
+static void do_alloc_coherent(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+	size_t size = (size_t)op->d << (op->a % 8);
+	gfp_t gfp = op_gfp(0);
+	pfn_t limit = (pfn_t)((op_mask() + 1) >> PAGE_SHIFT);
+	enum model_answer answer = predict_coherent(size, gfp, limit);
+	void *va;
+
+	if (!s)
+		return;
+	s->dev = (struct device){ "fuzz", op_mask(), op_mask() };
+	fuzz_step("\tdev[%u] = (struct device){ \"fuzz\", %#llx, %#llx };", nr_of(s), op_mask(),
+		  op_mask());
+	fuzz_step("\tva[%u] = dma_alloc_coherent(&dev[%u], %zu, &handle[%u], %s);", nr_of(s),
+		  nr_of(s), size, nr_of(s), world_gfp_text(gfp));
+	va = dma_alloc_coherent(&s->dev, size, &s->handle, gfp);
+	world_judge(answer, va, "dma_alloc_coherent()", "va", nr_of(s));
+	if (!va)
+		return;
+	s->size = size;
+	own(s, COHERENT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE),
+	    (gfp & ~GFP_PLACE_MASK) | __GFP_ZERO);
+	FUZZ_CHECK(s->handle == va_to_pa(va), "%p has another handle", va);
+	FUZZ_CHECK(page_to_pfn(s->page) + s->nr <= limit, "%p is beyond the mask", va);
+	FUZZ_CHECK(page_to_pfn(s->page) % (1ul << log2_roundup(s->nr)) == 0, "%p is not aligned",
+		   va);
+}
+
 /* ---- arrays ------------------------------------------------------------------------------ */
 
 static unsigned long nr_filled(const struct slot *s)
@@ -221,6 +288,9 @@ static void write_free_down(const struct slot *s)
 		fuzz_step("\tfree_pages_bulk_array(%lu, array[%u]);", s->nr, slot);
 	else if (s->kind == EXACT)
 		fuzz_step("\tfree_pages_exact(va[%u], %zu);", slot, s->size);
+	else if (s->kind == COHERENT)
+		fuzz_step("\tdma_free_coherent(&dev[%u], %zu, va[%u], handle[%u]);", slot, s->size,
+			  slot, slot);
 	else if (s->kind == BLOCK)
 		fuzz_step("\t__free_pages(p[%u], %u);", slot, s->order);
 	for (unsigned int i = 0; s->kind == COMPOUND && i < s->nr_refs; i++)
@@ -253,6 +323,8 @@ static void free_block(struct slot *s)
 	s->kind = EMPTY;
 	if (kind == EXACT)
 		free_pages_exact(page_address(s->page), s->size);
+	else if (kind == COHERENT)
+		dma_free_coherent(&s->dev, s->size, page_address(s->page), s->handle);
 	else if (kind == BLOCK)
 		__free_pages(s->page, s->order);
 	for (; kind == COMPOUND && s->nr_refs; s->nr_refs--)
@@ -346,11 +418,11 @@ static void do_min_free(void)
 
 static QAPI void do_op(void)
 {
-	static void (*const todo[])(void) = {
-		do_alloc,     do_free,          do_alloc,  do_split, do_alloc_exact, do_alloc_bulk,
-		do_reference, do_alloc_address, do_settle, do_free,  do_alloc,       do_check,
-		do_exhaust,   do_min_free,      do_free,   do_alloc
-	};
+	static void (*const todo[])(
+		void) = { do_alloc,       do_free,       do_alloc,     do_split,
+			  do_alloc_exact, do_alloc_bulk, do_reference, do_alloc_address,
+			  do_settle,      do_free,       do_alloc,     do_check,
+			  do_exhaust,     do_min_free,   do_free,      do_alloc_coherent };
 
 	todo[op->what % ARRAY_SIZE(todo)]();
 }
@@ -360,10 +432,13 @@ static void run(const unsigned char *data, unsigned long size)
 	size_t nr;
 	const struct machine_op *ops = machine_ops(data, size, &nr);
 
-	fuzz_step("#include \"helpers.h\"\n\nKTEST(page_alloc, operations_that_failed)\n{");
+	fuzz_step(
+		"#include \"helpers.h\"\n\n#include <quarry/dma.h>\n\nKTEST(page_alloc, operations_that_failed)\n{");
 	fuzz_step("\tstatic struct page *p[%u] __maybe_unused, *array[%u][%u] __maybe_unused;\n"
-		  "\tstatic void *va[%u] __maybe_unused;\n",
-		  NR_SLOTS, NR_SLOTS, NR_BULK, NR_SLOTS);
+		  "\tstatic void *va[%u] __maybe_unused;\n"
+		  "\tstatic struct device dev[%u] __maybe_unused;\n"
+		  "\tstatic dma_addr_t handle[%u] __maybe_unused;\n",
+		  NR_SLOTS, NR_SLOTS, NR_BULK, NR_SLOTS, NR_SLOTS, NR_SLOTS);
 	world_note();
 	for (size_t i = 0; i < nr; i++) {
 		op = &ops[i];
