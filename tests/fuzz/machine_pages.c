@@ -1,11 +1,11 @@
 /*
  * machine_pages.c - page operations on any machine.
  *
- * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays, memory that a device reaches.
- * An operation takes the next slot that it makes sense for.  The model says beforehand what must come of a request; each
- * page that is handed out must be in a zone that the mask allows and nobody else's, and keeps its
- * owner's pattern until it is freed.  At the end everything is freed, and the world must be as it
- * was.
+ * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays, memory for devices.  An
+ * operation takes the next slot that it makes sense for.  The model says beforehand what must come
+ * of a request; each page that is handed out must be in a zone that the mask allows and nobody
+ * else's, and keeps its owner's pattern until it is freed.  At the end everything is freed, and the
+ * world must be as it was.
  *
  * STATE.  The slots; op: what is being done, for calls without arguments.
  *
@@ -432,8 +432,8 @@ static void run(const unsigned char *data, unsigned long size)
 	size_t nr;
 	const struct machine_op *ops = machine_ops(data, size, &nr);
 
-	fuzz_step(
-		"#include \"helpers.h\"\n\n#include <quarry/dma.h>\n\nKTEST(page_alloc, operations_that_failed)\n{");
+	fuzz_step("#include \"helpers.h\"\n\n#include <quarry/dma.h>\n");
+	fuzz_step("KTEST(page_alloc, operations_that_failed)\n{");
 	fuzz_step("\tstatic struct page *p[%u] __maybe_unused, *array[%u][%u] __maybe_unused;\n"
 		  "\tstatic void *va[%u] __maybe_unused;\n"
 		  "\tstatic struct device dev[%u] __maybe_unused;\n"

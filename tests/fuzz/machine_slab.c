@@ -7,10 +7,10 @@
  * when they come.  Pages that are hoarded make memory short.  At the end everything is freed and
  * destroyed, and the world must be as it was.
  *
- * WHAT IS PREDICTED.  An object needs a slab at worst, and that two blocks of pages, of orders that
- * are bounded here; if the model has blocks of such orders for all objects of a request, it must
- * succeed.  It must fail when there are fewer pages than bytes, or beyond the limit.  Of whole
- * pages the model says it exactly.
+ * WHAT IS PREDICTED.  An object needs a slab at worst, and that two blocks of pages: of the order
+ * that is wanted if there are such, and small ones will do.  If the model has the pages of large
+ * ones for each object of a request, in pieces that will do, it must succeed.  It must fail when
+ * there are fewer pages than bytes, or beyond the limit.  Of whole pages the model says it exactly.
  *
  * STATE.  caches, slots, nr_built; op: what is being done, for calls without arguments.
  *
@@ -31,9 +31,10 @@
 #define NR_BULK      100u
 #define CTOR_BYTE    0xc7
 #define IN_INTERRUPT 0x80u /* in op.b */
-/* A slab is at most so many times as large as an object, as an order: guards and alignment. */
-#define SLAB_MORE_ORDER 3u
-#define SLAB_REQUESTS   2ul /* for pages that a slab may make: for itself, and for its list */
+/* How much larger than its object a slab may be, as orders: one that will do, one that is best. */
+#define SLAB_LEAST_ORDER 2u
+#define SLAB_MORE_ORDER  3u
+#define SLAB_REQUESTS    2ul /* for pages that a slab may make: for itself, and for its list */
 
 static struct cache {
 	struct kmem_cache *c; /* NULL: none */
@@ -112,7 +113,7 @@ static gfp_t cache_gfp(const struct cache *k)
 /* What must come of a request for @nr objects of @size bytes, or for memory of kmalloc(). */
 static enum model_answer predict(size_t size, gfp_t gfp, unsigned int nr)
 {
-	unsigned int order = size ? log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)) : 0;
+	unsigned int order = size ? log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)) : 0, wanted;
 
 	if (size > KMALLOC_MAX_SIZE)
 		return MUST_FAIL;
@@ -120,8 +121,11 @@ static enum model_answer predict(size_t size, gfp_t gfp, unsigned int nr)
 		return model_pages(gfp, order, MODEL_NO_LIMIT);
 	if (nr * size > model_nr_possible(gfp) * PAGE_SIZE)
 		return MUST_FAIL;
-	order = max(order + SLAB_MORE_ORDER, SLAB_OBJECT_ORDER_MAX);
-	return model_nr_sure(gfp, order) >= SLAB_REQUESTS * nr ? MUST_SUCCEED : MAY_DO_EITHER;
+	wanted = max(order + SLAB_MORE_ORDER, SLAB_OBJECT_ORDER_MAX);
+	order += SLAB_LEAST_ORDER;
+	return model_nr_sure(gfp, order) >= (SLAB_REQUESTS * nr) << (wanted - order) ?
+		       MUST_SUCCEED :
+		       MAY_DO_EITHER;
 }
 
 /* ---- objects ----------------------------------------------------------------------------- */

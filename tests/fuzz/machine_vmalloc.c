@@ -31,12 +31,15 @@
 #define NR_FIXED     4u
 #define NR_GONE      8u
 #define IN_INTERRUPT 0x80u /* in op.b */
-/* A descriptor needs a slab at worst, and that two blocks of pages: its own, and for its list. */
-#define SLAB_REQUESTS 2ul
-#define SLAB_PAGES    (SLAB_REQUESTS << SLAB_OBJECT_ORDER_MAX)
-#define TABLES_MORE   3ul          /* page tables, because an area may begin anywhere */
-#define DEVICE_PA     0x10000000ul /* 256 MiB: beyond all RAM, and on the bus */
-#define DEVICE_PAGES  64u
+/*
+ * A descriptor needs a slab at worst, and that two blocks of pages, its own and for its list: of the
+ * largest order if there are such, but small ones will do.
+ */
+#define SLAB_PAGES       (2ul << SLAB_OBJECT_ORDER_MAX)
+#define SLAB_LEAST_ORDER 2u
+#define TABLES_MORE      3ul          /* page tables, because an area may begin anywhere */
+#define DEVICE_PA        0x10000000ul /* 256 MiB: beyond all RAM, and on the bus */
+#define DEVICE_PAGES     64u
 
 enum kind { EMPTY, VMALLOC, VMAP, MAP_RAM, DEVICE };
 
@@ -155,7 +158,7 @@ static enum model_answer predict(unsigned long nr, unsigned long nr_taken, gfp_t
 		return MUST_FAIL;
 	/* At the end of the range no guard is needed. */
 	if ((nr + 1) * PAGE_SIZE > gap ||
-	    model_nr_sure(GFP_KERNEL, SLAB_OBJECT_ORDER_MAX) < SLAB_REQUESTS ||
+	    model_nr_sure(GFP_KERNEL, SLAB_LEAST_ORDER) < SLAB_PAGES >> SLAB_LEAST_ORDER ||
 	    model_nr_sure(GFP_KERNEL, 0) < nr_tables + SLAB_PAGES ||
 	    model_nr_sure(gfp, 0) < nr_taken + nr_tables + SLAB_PAGES)
 		return MAY_DO_EITHER;
