@@ -23,9 +23,8 @@
 #define NR_BULK      24u
 #define IN_INTERRUPT 0x80u /* in op.b */
 #define REFS_MAX     4u
-/* Of a device: with the bit ANY_MASK in op.b its low bits count steps, else address lines. */
+/* Of a device: with the bit ANY_MASK in op.b the bits below say where, else address lines. */
 #define ANY_MASK        0x40u
-#define MASK_STEP       (512ul * 1024)
 #define MASK_BITS_LEAST 21u
 #define MASK_BITS_MORE  16u
 
@@ -182,11 +181,11 @@ static void do_alloc_exact(void)
 
 /* ---- below a limit ----------------------------------------------------------------------- */
 
-/* A mask of whole address lines, or any. */
+/* A mask of whole address lines, or one that ends anywhere in lowmem. */
 static unsigned long long op_mask(void)
 {
 	if (op->b & ANY_MASK)
-		return (op->b % ANY_MASK) * MASK_STEP + op->c;
+		return mm_layout.lowmem_end / ANY_MASK * (op->b % ANY_MASK) + op->c;
 	return DMA_BIT_MASK(MASK_BITS_LEAST + op->b % MASK_BITS_MORE);
 }
 
@@ -212,7 +211,7 @@ static enum model_answer predict_coherent(size_t size, gfp_t gfp, pfn_t limit)
 static void do_alloc_coherent(void)
 {
 	struct slot *s = find_slot(1u << EMPTY);
-	size_t size = (size_t)op->d << (op->a % 8);
+	size_t size = (size_t)op->d >> (op->a >> 3) % 16 << op->a % 8;
 	gfp_t gfp = op_gfp(0);
 	pfn_t limit = (pfn_t)((op_mask() + 1) >> PAGE_SHIFT);
 	enum model_answer answer = predict_coherent(size, gfp, limit);
