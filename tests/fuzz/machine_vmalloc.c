@@ -39,7 +39,6 @@
 #define SLAB_LEAST_ORDER 2u
 #define TABLES_MORE      3ul          /* page tables, because an area may begin anywhere */
 #define DEVICE_PA        0x10000000ul /* 256 MiB: beyond all RAM, and on the bus */
-#define DEVICE_PAGES     64u
 
 enum kind { EMPTY, VMALLOC, VMAP, MAP_RAM, DEVICE };
 
@@ -365,7 +364,8 @@ static void do_ioremap(void)
 {
 	bool is_ram = op->c & 1;
 	phys_addr_t pa = is_ram ? 2 * MiB + op->d % 1024 * 1024 : DEVICE_PA + op->d;
-	size_t size = 1 + (size_t)op->a * 512;
+	/* Addresses cost nothing but tables: enough of them to run short. */
+	size_t size = 1 + ((size_t)op->a * 512 << (op->c >> 1) % 8);
 	unsigned long nr = ((pa & ~PAGE_MASK) + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	enum model_answer answer = is_ram ? MUST_FAIL : predict(nr, 0, GFP_KERNEL);
 	char *va;
