@@ -524,6 +524,8 @@ static void do_hoard(void)
 static void do_exhaust(void)
 {
 	hoard_exhaust(op->a % 4, HOARD_GFP);
+	if (op->c & 1)
+		hoard_punch(op->a / 4 % 4);
 }
 
 static void do_check(void)
