@@ -21,50 +21,76 @@ static struct {
 	unsigned int held; /* of a block with holes: the bit that numbers of held pages have */
 } hoard[PLACES];
 
+/* The same for a test: on another machine it takes what there is, and gives that back. */
+static const char *const declaration[] = {
+	"static struct {",
+	"	struct page *page;",
+	"	unsigned int order, held;",
+	"} place[%u];\n",
+	"static __maybe_unused bool take_place(unsigned int nr, unsigned int order, gfp_t gfp)",
+	"{",
+	"	if (place[nr].page)",
+	"		return true;",
+	"	place[nr].page = alloc_pages(gfp, order);",
+	"	place[nr].order = order;",
+	"	place[nr].held = 0;",
+	"	return place[nr].page;",
+	"}\n",
+	"static __maybe_unused void give_place(unsigned int nr)",
+	"{",
+	"	unsigned int nr_pages = 1u << place[nr].order, held = place[nr].held;\n",
+	"	if (place[nr].page && !held)",
+	"		__free_pages(place[nr].page, place[nr].order);",
+	"	for (unsigned int i = 0; place[nr].page && held && i < nr_pages; i++)",
+	"		if (i & held)",
+	"			__free_page(place[nr].page + i);",
+	"	place[nr].page = NULL;",
+	"}\n",
+	"static __maybe_unused void punch_place(unsigned int nr, unsigned int order)",
+	"{",
+	"	if (!place[nr].page || place[nr].held || place[nr].order <= order)",
+	"		return;",
+	"	split_page(place[nr].page, place[nr].order);",
+	"	place[nr].held = 1u << order;",
+	"	for (unsigned int i = 0; i < 1u << place[nr].order; i++)",
+	"		if (!(i & place[nr].held))",
+	"			__free_page(place[nr].page + i);",
+	"}\n",
+};
+
 void hoard_declare(void)
 {
-	fuzz_step("\tstatic struct page *hoard[%u] __maybe_unused;\n", PLACES);
+	for (unsigned int i = 0; i < ARRAY_SIZE(declaration); i++)
+		fuzz_step(declaration[i], PLACES);
 }
 
 static bool take(unsigned int nr, unsigned int order, gfp_t gfp)
 {
 	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
 
-	fuzz_step("\thoard[%u] = alloc_pages(%s, %u);", nr, world_gfp_text(gfp), order);
+	fuzz_step("\t(void)take_place(%u, %u, %s);", nr, order, world_gfp_text(gfp));
 	hoard[nr].page = alloc_pages(gfp, order);
-	world_judge(answer, hoard[nr].page, "alloc_pages()", "hoard", nr);
 	hoard[nr].order = order;
 	hoard[nr].held = 0;
+	if (answer == (hoard[nr].page ? MUST_FAIL : MUST_SUCCEED))
+		fuzz_step("\tASSERT_%s(t, place[%u].page);", hoard[nr].page ? "FALSE" : "TRUE", nr);
+	FUZZ_CHECK(answer != MUST_FAIL || !hoard[nr].page, "alloc_pages(): had to fail");
+	FUZZ_CHECK(answer != MUST_SUCCEED || hoard[nr].page, "alloc_pages(): had to succeed");
 	if (hoard[nr].page)
 		model_take(page_to_pfn(hoard[nr].page), 1ul << order);
 	return hoard[nr].page;
 }
 
-static bool is_held(unsigned int nr, unsigned long i)
-{
-	return i & hoard[nr].held;
-}
-
-/* What gives back the pages that are held, or else the others. */
-static void write_free_down(unsigned int nr, bool held)
-{
-	if (!hoard[nr].held) {
-		fuzz_step("\t__free_pages(hoard[%u], %u);", nr, hoard[nr].order);
-		return;
-	}
-	fuzz_step("\tfor (unsigned int i = 0; i < %u; i++)\n\t\tif (%si & %u))\n"
-		  "\t\t\t__free_page(hoard[%u] + i);",
-		  1u << hoard[nr].order, held ? "(" : "!(", hoard[nr].held, nr);
-}
-
+/* Of a block with holes, the pages that are held, or else the others. */
 static void give_pages(unsigned int nr, bool held)
 {
-	write_free_down(nr, held);
-	for (unsigned long i = 0; i < 1ul << hoard[nr].order; i++) {
-		if (is_held(nr, i) != held)
+	for (unsigned int i = 0; i < 1u << hoard[nr].order; i++) {
+		struct page *page = hoard[nr].page + i;
+
+		if (!(i & hoard[nr].held) == held)
 			continue;
-		model_give(page_to_pfn(hoard[nr].page + i), 1, false);
-		__free_page(hoard[nr].page + i);
+		model_give(page_to_pfn(page), 1, false);
+		__free_page(page);
 	}
 }
 
@@ -72,26 +98,29 @@ static void give(unsigned int nr)
 {
 	struct page *page = hoard[nr].page;
 
+	fuzz_step("\tgive_place(%u);", nr);
 	if (hoard[nr].held) {
 		give_pages(nr, true);
 	} else {
-		write_free_down(nr, true);
 		model_give(page_to_pfn(page), 1ul << hoard[nr].order, false);
 		__free_pages(page, hoard[nr].order);
 	}
 	hoard[nr].page = NULL;
 }
 
+static void punch(unsigned int nr, unsigned int order)
+{
+	fuzz_step("\tpunch_place(%u, %u);", nr, order);
+	split_page(hoard[nr].page, hoard[nr].order);
+	hoard[nr].held = 1u << order;
+	give_pages(nr, false);
+}
+
 void hoard_punch(unsigned int order)
 {
-	for (unsigned int nr = 0; nr < PLACES; nr++) {
-		if (!hoard[nr].page || hoard[nr].held || hoard[nr].order <= order)
-			continue;
-		fuzz_step("\tsplit_page(hoard[%u], %u);", nr, hoard[nr].order);
-		split_page(hoard[nr].page, hoard[nr].order);
-		hoard[nr].held = 1u << order;
-		give_pages(nr, false);
-	}
+	for (unsigned int nr = 0; nr < PLACES; nr++)
+		if (hoard[nr].page && !hoard[nr].held && hoard[nr].order > order)
+			punch(nr, order);
 }
 
 void hoard_toggle(unsigned int nr, unsigned int order, gfp_t gfp)
@@ -122,7 +151,5 @@ void hoard_give_all(void)
 
 void hoard_write_end_down(void)
 {
-	for (unsigned int nr = 0; nr < PLACES; nr++)
-		if (hoard[nr].page)
-			write_free_down(nr, true);
+	fuzz_step("\tfor (unsigned int i = 0; i < %u; i++)\n\t\tgive_place(i);", PLACES);
 }

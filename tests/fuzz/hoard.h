@@ -7,7 +7,7 @@
 
 #include <quarry/gfp.h>
 
-/* Write down, as C, what a test made of the steps declares. */
+/* Write down, as C, what stands before a test that is made of the steps. */
 void hoard_declare(void);
 
 /* Take a block of @order into place @nr modulo the places there are, or give back what is there. */

@@ -528,8 +528,8 @@ static void write_prologue_down(void)
 	fuzz_step("static __maybe_unused QAPI void dtor(void *obj, struct kmem_cache *c,\n"
 		  "\t\t\t\t    unsigned long flags)\n"
 		  "{\n\t(void)obj;\n\t(void)c;\n\t(void)flags;\n}\n");
-	fuzz_step("KTEST(slab, operations_that_failed)\n{");
 	hoard_declare();
+	fuzz_step("KTEST(slab, operations_that_failed)\n{");
 	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n"
 		  "\tstatic void *o[%u] __maybe_unused, *bulk[%u] __maybe_unused;\n"
 		  "\tvoid *moved[1] __maybe_unused;\n\tunsigned int nr __maybe_unused;\n",

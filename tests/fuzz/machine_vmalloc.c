@@ -599,12 +599,13 @@ static void run(const unsigned char *data, unsigned long size)
 
 	fuzz_step("#include \"helpers.h\"\n\n#include <quarry/fixmap.h>\n"
 		  "#include <quarry/highmem.h>\n"
-		  "#include <quarry/vmalloc.h>\n\nKTEST(vmalloc, operations_that_failed)\n{");
+		  "#include <quarry/vmalloc.h>\n");
+	hoard_declare();
+	fuzz_step("KTEST(vmalloc, operations_that_failed)\n{");
 	fuzz_step("\tstatic void *va[1] __maybe_unused, *area[%u] __maybe_unused,\n"
 		  "\t\t*local[%u] __maybe_unused;\n"
-		  "\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused;",
+		  "\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused;\n",
 		  NR_AREAS, KMAP_LOCAL_SLOTS, NR_POOL, NR_MAP);
-	hoard_declare();
 	world_note();
 	for (size_t i = 0; i < nr; i++) {
 		op = &ops[i];
