@@ -109,7 +109,8 @@ static bool take_block(struct slot *s, gfp_t gfp, unsigned int order)
 
 	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
 	page = alloc_pages(gfp, order);
-	world_judge(answer, page, "alloc_pages()", "p", nr_of(s));
+	world_judge(answer, page, "alloc_pages()", "p", nr_of(s), "__free_pages(p[%u], %u)",
+		    nr_of(s), order);
 	if (!page)
 		return false;
 	s->order = order;
@@ -149,7 +150,8 @@ static void do_alloc_address(void)
 	fuzz_step("\tva[%u] = (void *)__get_free_pages(%s, %u);", nr_of(s), world_gfp_text(gfp),
 		  order);
 	va = __get_free_pages(gfp, order);
-	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s));
+	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s),
+		    "free_pages((unsigned long)va[%u], %u)", nr_of(s), order);
 	if (!va)
 		return;
 	fuzz_step("\tp[%u] = virt_to_page(va[%u]);", nr_of(s), nr_of(s));
@@ -172,7 +174,8 @@ static void do_alloc_exact(void)
 				     MODEL_NO_LIMIT);
 	fuzz_step("\tva[%u] = alloc_pages_exact(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	va = alloc_pages_exact(size, gfp);
-	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s));
+	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s),
+		    "free_pages_exact(va[%u], %zu)", nr_of(s), size);
 	if (!va)
 		return;
 	s->size = size;
@@ -225,7 +228,9 @@ static void do_alloc_coherent(void)
 	fuzz_step("\tva[%u] = dma_alloc_coherent(&dev[%u], %zu, &handle[%u], %s);", nr_of(s),
 		  nr_of(s), size, nr_of(s), world_gfp_text(gfp));
 	va = dma_alloc_coherent(&s->dev, size, &s->handle, gfp);
-	world_judge(answer, va, "dma_alloc_coherent()", "va", nr_of(s));
+	world_judge(answer, va, "dma_alloc_coherent()", "va", nr_of(s),
+		    "dma_free_coherent(&dev[%u], %zu, va[%u], handle[%u])", nr_of(s), size,
+		    nr_of(s), nr_of(s));
 	if (!va)
 		return;
 	s->size = size;

@@ -238,7 +238,8 @@ static void do_create(void)
 		  k->constructs ? "ctor, dtor" : "NULL, NULL");
 	k->c = kmem_cache_create(name, k->size, k->align, k->flags, k->constructs ? ctor : NULL,
 				 k->constructs ? dtor : NULL);
-	world_judge(answer, k->c, "kmem_cache_create()", "c", (unsigned int)(k - caches));
+	world_judge(answer, k->c, "kmem_cache_create()", "c", (unsigned int)(k - caches),
+		    "EXPECT_EQ(t, 0, kmem_cache_destroy(c[%u]))", (unsigned int)(k - caches));
 	if (k->c)
 		FUZZ_CHECK(kmem_cache_size(k->c) == k->size, "a cache has another size");
 }
@@ -308,7 +309,7 @@ static void do_alloc(void)
 	fuzz_step("\to[%u] = kmem_cache_alloc(c[%u], %s);", nr_of(s), (unsigned int)(k - caches),
 		  world_gfp_text(gfp));
 	obj = kmem_cache_alloc(k->c, gfp);
-	world_judge(answer, obj, "kmem_cache_alloc()", "o", nr_of(s));
+	world_judge(answer, obj, "kmem_cache_alloc()", "o", nr_of(s), "kfree(o[%u])", nr_of(s));
 	if (obj)
 		own_object(s, k, obj, gfp);
 }
@@ -329,7 +330,11 @@ static void do_alloc_bulk(void)
 	fuzz_step("\tnr = kmem_cache_alloc_bulk(c[%u], %s, %u, bulk);", (unsigned int)(k - caches),
 		  world_gfp_text(gfp), nr);
 	got = kmem_cache_alloc_bulk(k->c, gfp, nr, objs);
-	fuzz_step("\tASSERT_EQ(t, %u, nr);", got);
+	fuzz_step("\tASSERT_EQ(t, %u, nr);", answer == MUST_SUCCEED ? nr :
+					     answer == MUST_FAIL    ? 0 :
+								      got);
+	if (answer == MUST_SUCCEED && !got)
+		fuzz_step("\tkmem_cache_free_bulk(c[%u], nr, bulk);", (unsigned int)(k - caches));
 	FUZZ_CHECK(!got || got == nr, "kmem_cache_alloc_bulk() gives %u of %u", got, nr);
 	FUZZ_CHECK(got ? answer != MUST_FAIL : answer != MUST_SUCCEED, "it had to be otherwise");
 	for (unsigned int i = 0; i < got; i++) {
@@ -418,7 +423,7 @@ static void do_kmalloc(void)
 		FUZZ_CHECK(p == ZERO_SIZE_PTR, "kmalloc(0) is %p", p);
 		return;
 	}
-	world_judge(answer, p, "kmalloc()", "o", nr_of(s));
+	world_judge(answer, p, "kmalloc()", "o", nr_of(s), "kfree(o[%u])", nr_of(s));
 	if (!p)
 		return;
 	hold(s, p, ksize(p), NULL);
@@ -464,7 +469,8 @@ static void do_krealloc(void)
 		return;
 	}
 	/* Who wants less keeps what he has, if need be. */
-	world_judge(size <= s->size ? MUST_SUCCEED : answer, p, "krealloc()", "moved", 0);
+	world_judge(size <= s->size ? MUST_SUCCEED : answer, p, "krealloc()", "moved", 0,
+		    "o[%u] = moved[0]", nr_of(s));
 	if (!p)
 		return;
 	FUZZ_CHECK(ksize(p) >= size, "ksize() is %zu of %zu bytes", ksize(p), size);

@@ -209,7 +209,7 @@ static void do_vmalloc(void)
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
 	va = call_vmalloc(size, gfp, how);
-	world_judge(answer, va, "vmalloc()", "va", 0);
+	world_judge(answer, va, "vmalloc()", "va", 0, "vfree(va[0])");
 	if (!va)
 		return;
 	FUZZ_CHECK((uintptr_t)va % PAGE_SIZE == 0, "%p is not aligned", va);
@@ -274,7 +274,8 @@ static void do_page(void)
 		answer = model_pages(gfp, 0, MODEL_NO_LIMIT);
 		fuzz_step("\tpage[%u] = alloc_page(%s);", nr, world_gfp_text(gfp));
 		pool[nr].page = alloc_page(gfp);
-		world_judge(answer, pool[nr].page, "alloc_page()", "page", nr);
+		world_judge(answer, pool[nr].page, "alloc_page()", "page", nr,
+			    "__free_page(page[%u])", nr);
 		if (!pool[nr].page)
 			return;
 		pool[nr].id = next_id++;
@@ -333,7 +334,8 @@ static void do_vmap(void)
 		  nr);
 	va = ram ? vm_map_ram(pages, nr, 0, PROT_READ | PROT_WRITE) :
 		   vmap(pages, nr, VM_MAP, PROT_READ | PROT_WRITE);
-	world_judge(answer, va, "vmap()", "va", 0);
+	world_judge(answer, va, "vmap()", "va", 0,
+		    ram ? "vm_unmap_ram(va[0], %u)" : "vunmap(va[0])", nr);
 	if (!va)
 		return;
 	a = new_area(ram ? MAP_RAM : VMAP, va, nr);
@@ -374,7 +376,7 @@ static void do_ioremap(void)
 		return;
 	fuzz_step("\tva[0] = ioremap(%#llx, %zu);", pa, size);
 	va = ioremap(pa, size);
-	world_judge(answer, va, "ioremap()", "va", 0);
+	world_judge(answer, va, "ioremap()", "va", 0, "iounmap(va[0])");
 	if (!va)
 		return;
 	FUZZ_CHECK(((uintptr_t)va & ~PAGE_MASK) == (pa & ~PAGE_MASK), "another offset");

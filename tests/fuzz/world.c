@@ -12,9 +12,12 @@
  */
 #include "world.h"
 #include "../../arch/hosted/hosted.h"
+#include <stdarg.h>
+
 #include <quarry/mm.h>
 #include <quarry/out.h>
 #include <quarry/pgtable.h>
+#include <quarry/printk.h>
 #include <quarry/slab.h>
 #include <quarry/vmalloc.h>
 
@@ -162,12 +165,21 @@ void world_call(bool in_interrupt, QAPI void (*fn)(void))
 }
 
 void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
-		 unsigned int nr)
+		 unsigned int nr, const char *undo, ...)
 {
+	char text[TEXT_MAX];
+	va_list args;
+
 	if (answer == MUST_FAIL)
 		fuzz_step("\tASSERT_EQ(t, NULL, %s[%u]);", array, nr);
 	else if (answer == MUST_SUCCEED || succeeded)
 		fuzz_step("\tASSERT_NE(t, NULL, %s[%u]);", array, nr);
+	if (answer == MUST_SUCCEED && !succeeded) {
+		va_start(args, undo);
+		vsnprintf(text, sizeof(text), undo, args);
+		va_end(args);
+		fuzz_step("\t%s;", text);
+	}
 	FUZZ_CHECK(answer != MUST_SUCCEED || succeeded, "%s: had to succeed", request);
 	FUZZ_CHECK(answer != MUST_FAIL || !succeeded, "%s: had to fail", request);
 }

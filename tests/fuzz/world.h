@@ -32,9 +32,10 @@ void world_call(bool in_interrupt, QAPI void (*fn)(void));
 
 /*
  * What came of a request must be what was predicted; a test made of the steps asserts it, too.
- * @array, @nr: where the test has the result.
+ * @array, @nr: where the test has the result; @undo: what gives that back, where the test goes on
+ * and the run does not.
  */
 void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
-		 unsigned int nr);
+		 unsigned int nr, const char *undo, ...) __printf(6, 7);
 
 #endif
