@@ -32,8 +32,8 @@
 #define NR_GONE      8u
 #define IN_INTERRUPT 0x80u /* in op.b */
 /*
- * A descriptor needs a slab at worst, and that two blocks of pages, its own and for its list: of the
- * largest order if there are such, but small ones will do.
+ * A descriptor needs a slab at worst, and that two blocks of pages, its own and for its list: of
+ * the largest order if there are such, but small ones will do.
  */
 #define SLAB_PAGES       (2ul << SLAB_OBJECT_ORDER_MAX)
 #define SLAB_LEAST_ORDER 2u
