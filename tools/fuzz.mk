@@ -21,7 +21,7 @@ fuzz-programs :=
 fuzz-kernel-src := $(hosted-library) $(filter-out $(hosted-library) arch/x86/% tests/%,$(kernel-src)) \
 	$(hosted-src) $(hosted-one-src) tests/ktest.c tests/bench/process/no_rows.c
 fuzz-shared-src := tests/fuzz/fuzz.c
-fuzz-src-machine := $(addprefix tests/fuzz/,machine_env.c world.c model.c)
+fuzz-src-machine := $(addprefix tests/fuzz/,machine_env.c world.c model.c hoard.c)
 # Models and oracles: what they reach says nothing.
 fuzz-model-src := $(addprefix tests/,$(addprefix fuzz/,boot_model.c numbers.c verdict.c) boot/blob.c \
 	boot/e820_oracle.c mm/white/va_model.c kernel/terminal_model.c)

@@ -207,6 +207,27 @@ void model_region(struct model *m, uint64_t start, uint64_t size, uint32_t type)
 		bi->map_trusted_end = start;
 }
 
+void model_screen(struct model *m, uint64_t pa, uint64_t colours)
+{
+	struct boot_framebuffer *f = &m->bi.framebuffer;
+	uint8_t type = (uint8_t)model_get(m, pa + 21, 1);
+
+	m->bi.screen = type == 2 ? BOOT_SCREEN_TEXT : BOOT_SCREEN_GRAPHICS;
+	if (type != 1 || !colours)
+		return;
+	f->pa = model_get(m, pa, 8);
+	f->pitch = (uint32_t)model_get(m, pa + 8, 4);
+	f->width = (uint32_t)model_get(m, pa + 12, 4);
+	f->height = (uint32_t)model_get(m, pa + 16, 4);
+	f->bpp = (uint8_t)model_get(m, pa + 20, 1);
+	f->colours.red_pos = (uint8_t)model_get(m, colours, 1);
+	f->colours.red_size = (uint8_t)model_get(m, colours + 1, 1);
+	f->colours.green_pos = (uint8_t)model_get(m, colours + 2, 1);
+	f->colours.green_size = (uint8_t)model_get(m, colours + 3, 1);
+	f->colours.blue_pos = (uint8_t)model_get(m, colours + 4, 1);
+	f->colours.blue_size = (uint8_t)model_get(m, colours + 5, 1);
+}
+
 int model_finish_memory(struct model *m, bool has_basic, uint32_t lower, uint32_t upper)
 {
 	if (m->bi.nr_map)

@@ -44,6 +44,9 @@ int model_module(struct model *m, uint32_t start, uint32_t end, const struct mod
 void model_region(struct model *m, uint64_t start, uint64_t size, uint32_t type);
 int model_finish_memory(struct model *m, bool has_basic, uint32_t lower, uint32_t upper);
 
+/* The screen that both describe in 22 bytes at @pa; its colours are at @colours, 0: nowhere. */
+void model_screen(struct model *m, uint64_t pa, uint64_t colours);
+
 /* @got is the model's, field by field; @err is what the parser returned, @want what is due. */
 void model_compare(const struct model *m, int want, const struct bootinfo *got, int err);
 

@@ -1,11 +1,11 @@
 /*
  * machine_pages.c - page operations on any machine.
  *
- * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays.  An operation takes the
- * next slot that it makes sense for.  The model says beforehand what must come of a request; each
- * page that is handed out must be in a zone that the mask allows and nobody else's, and keeps its
- * owner's pattern until it is freed.  At the end everything is freed, and the world must be as it
- * was.
+ * IDEA.  Slots hold blocks, compound pages, exact allocations, arrays, memory for devices.  An
+ * operation takes the next slot that it makes sense for.  The model says beforehand what must come
+ * of a request; each page that is handed out must be in a zone that the mask allows and nobody
+ * else's, and keeps its owner's pattern until it is freed.  At the end everything is freed, and the
+ * world must be as it was.
  *
  * STATE.  The slots; op: what is being done, for calls without arguments.
  *
@@ -15,14 +15,20 @@
 #include "world.h"
 #include <quarry/align.h>
 #include <quarry/bits.h>
+#include <quarry/dma.h>
 #include <quarry/mm.h>
+#include <quarry/slab.h>
 
 #define NR_SLOTS     64u
 #define NR_BULK      24u
 #define IN_INTERRUPT 0x80u /* in op.b */
 #define REFS_MAX     4u
+/* Of a device: with the bit ANY_MASK in op.b the bits below say where, else address lines. */
+#define ANY_MASK        0x40u
+#define MASK_BITS_LEAST 21u
+#define MASK_BITS_MORE  16u
 
-enum kind { EMPTY, BLOCK, COMPOUND, EXACT, BULK };
+enum kind { EMPTY, BLOCK, COMPOUND, EXACT, BULK, COHERENT };
 
 static struct slot {
 	enum kind kind;
@@ -30,8 +36,10 @@ static struct slot {
 	unsigned int order;
 	unsigned int nr_refs;
 	unsigned long nr; /* pages; of an array, places */
-	size_t size;      /* of an exact allocation, bytes */
+	size_t size;      /* of an exact or coherent allocation, bytes */
 	unsigned int id;
+	struct device dev; /* of a coherent allocation */
+	dma_addr_t handle;
 	struct page *array[NR_BULK];
 } slots[NR_SLOTS];
 
@@ -96,12 +104,13 @@ static void own(struct slot *s, enum kind kind, struct page *page, unsigned long
 /* One block into @s: was it to be had? */
 static bool take_block(struct slot *s, gfp_t gfp, unsigned int order)
 {
-	enum model_answer answer = model_pages(gfp, order);
+	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
 	struct page *page;
 
 	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
 	page = alloc_pages(gfp, order);
-	world_judge(answer, page, "alloc_pages()", "p", nr_of(s));
+	world_judge(answer, page, "alloc_pages()", "p", nr_of(s), "__free_pages(p[%u], %u)",
+		    nr_of(s), order);
 	if (!page)
 		return false;
 	s->order = order;
@@ -133,7 +142,7 @@ static void do_alloc_address(void)
 	struct slot *s = find_slot(1u << EMPTY);
 	unsigned int order = op->a % MAX_ORDER;
 	gfp_t gfp = op_gfp(__GFP_HIGHMEM | __GFP_COMP);
-	enum model_answer answer = model_pages(gfp, order);
+	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
 	unsigned long va;
 
 	if (!s)
@@ -141,7 +150,8 @@ static void do_alloc_address(void)
 	fuzz_step("\tva[%u] = (void *)__get_free_pages(%s, %u);", nr_of(s), world_gfp_text(gfp),
 		  order);
 	va = __get_free_pages(gfp, order);
-	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s));
+	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s),
+		    "free_pages((unsigned long)va[%u], %u)", nr_of(s), order);
 	if (!va)
 		return;
 	fuzz_step("\tp[%u] = virt_to_page(va[%u]);", nr_of(s), nr_of(s));
@@ -160,15 +170,76 @@ static void do_alloc_exact(void)
 	if (!s)
 		return;
 	if (size)
-		answer =
-			model_pages(gfp, (unsigned int)log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)));
+		answer = model_pages(gfp, log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)),
+				     MODEL_NO_LIMIT);
 	fuzz_step("\tva[%u] = alloc_pages_exact(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	va = alloc_pages_exact(size, gfp);
-	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s));
+	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s),
+		    "free_pages_exact(va[%u], %zu)", nr_of(s), size);
 	if (!va)
 		return;
 	s->size = size;
 	own(s, EXACT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE), gfp);
+}
+
+/* ---- below a limit ----------------------------------------------------------------------- */
+
+/* A mask of whole address lines, or one that ends anywhere in lowmem. */
+static unsigned long long op_mask(void)
+{
+	if (op->b & ANY_MASK)
+		return mm_layout.lowmem_end / ANY_MASK * (op->b % ANY_MASK) + op->c;
+	return DMA_BIT_MASK(MASK_BITS_LEAST + op->b % MASK_BITS_MORE);
+}
+
+/*
+ * Beside the pages a record is needed: a slab at worst, which is two blocks of pages.  They may be
+ * of the very block that the request needs, so that one of four times the size is asked for.
+ */
+static enum model_answer predict_coherent(size_t size, gfp_t gfp, pfn_t limit)
+{
+	unsigned int order = size ? log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)) : 0;
+
+	gfp &= ~GFP_PLACE_MASK;
+	if (limit <= zone_end_pfn(&zones[ZONE_DMA]))
+		gfp |= __GFP_DMA;
+	limit = min(limit, mm_layout.lowmem_end_pfn);
+	if (!size || model_pages(gfp, order, limit) == MUST_FAIL)
+		return MUST_FAIL;
+	order = max(order, SLAB_OBJECT_ORDER_MAX) + 2;
+	gfp &= ~(__GFP_HIGH | __GFP_MEMALLOC);
+	return model_pages(gfp, order, limit) == MUST_SUCCEED ? MUST_SUCCEED : MAY_DO_EITHER;
+}
+
+static void do_alloc_coherent(void)
+{
+	struct slot *s = find_slot(1u << EMPTY);
+	size_t size = (size_t)op->d >> (op->a >> 3) % 16 << op->a % 8;
+	gfp_t gfp = op_gfp(0);
+	pfn_t limit = (pfn_t)((op_mask() + 1) >> PAGE_SHIFT);
+	enum model_answer answer = predict_coherent(size, gfp, limit);
+	void *va;
+
+	if (!s)
+		return;
+	s->dev = (struct device){ "fuzz", op_mask(), op_mask() };
+	fuzz_step("\tdev[%u] = (struct device){ \"fuzz\", %#llx, %#llx };", nr_of(s), op_mask(),
+		  op_mask());
+	fuzz_step("\tva[%u] = dma_alloc_coherent(&dev[%u], %zu, &handle[%u], %s);", nr_of(s),
+		  nr_of(s), size, nr_of(s), world_gfp_text(gfp));
+	va = dma_alloc_coherent(&s->dev, size, &s->handle, gfp);
+	world_judge(answer, va, "dma_alloc_coherent()", "va", nr_of(s),
+		    "dma_free_coherent(&dev[%u], %zu, va[%u], handle[%u])", nr_of(s), size,
+		    nr_of(s), nr_of(s));
+	if (!va)
+		return;
+	s->size = size;
+	own(s, COHERENT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE),
+	    (gfp & ~GFP_PLACE_MASK) | __GFP_ZERO);
+	FUZZ_CHECK(s->handle == va_to_pa(va), "%p has another handle", va);
+	FUZZ_CHECK(page_to_pfn(s->page) + s->nr <= limit, "%p is beyond the mask", va);
+	FUZZ_CHECK(page_to_pfn(s->page) % (1ul << log2_roundup(s->nr)) == 0, "%p is not aligned",
+		   va);
 }
 
 /* ---- arrays ------------------------------------------------------------------------------ */
@@ -221,6 +292,9 @@ static void write_free_down(const struct slot *s)
 		fuzz_step("\tfree_pages_bulk_array(%lu, array[%u]);", s->nr, slot);
 	else if (s->kind == EXACT)
 		fuzz_step("\tfree_pages_exact(va[%u], %zu);", slot, s->size);
+	else if (s->kind == COHERENT)
+		fuzz_step("\tdma_free_coherent(&dev[%u], %zu, va[%u], handle[%u]);", slot, s->size,
+			  slot, slot);
 	else if (s->kind == BLOCK)
 		fuzz_step("\t__free_pages(p[%u], %u);", slot, s->order);
 	for (unsigned int i = 0; s->kind == COMPOUND && i < s->nr_refs; i++)
@@ -233,7 +307,7 @@ static void free_array(struct slot *s)
 		if (!s->array[i])
 			continue;
 		model_verify(page_to_pfn(s->array[i]), 1, s->id);
-		model_give(page_to_pfn(s->array[i]), 1);
+		model_give(page_to_pfn(s->array[i]), 1, false);
 	}
 	write_free_down(s);
 	free_pages_bulk_array(s->nr, s->array);
@@ -248,11 +322,13 @@ static void free_block(struct slot *s)
 	enum kind kind = s->kind;
 
 	model_verify(page_to_pfn(s->page), s->nr, s->id);
-	model_give(page_to_pfn(s->page), s->nr);
+	model_give(page_to_pfn(s->page), s->nr, false);
 	write_free_down(s);
 	s->kind = EMPTY;
 	if (kind == EXACT)
 		free_pages_exact(page_address(s->page), s->size);
+	else if (kind == COHERENT)
+		dma_free_coherent(&s->dev, s->size, page_address(s->page), s->handle);
 	else if (kind == BLOCK)
 		__free_pages(s->page, s->order);
 	for (; kind == COMPOUND && s->nr_refs; s->nr_refs--)
@@ -294,7 +370,7 @@ static void do_split(void)
 		if (!nr)
 			continue;
 		model_verify(page_to_pfn(s->page) + nr, 1, s->id);
-		model_give(page_to_pfn(s->page) + nr, 1);
+		model_give(page_to_pfn(s->page) + nr, 1, false);
 		fuzz_step("\t__free_page(p[%u] + %u);", nr_of(s), nr);
 		__free_page(s->page + nr);
 	}
@@ -324,12 +400,10 @@ static void do_reference(void)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-static void do_quiesce(void)
+static void do_settle(void)
 {
-	if (op->b & IN_INTERRUPT)
-		return;
-	fuzz_step("\tmm_quiesce();");
-	mm_quiesce();
+	if (!(op->b & IN_INTERRUPT))
+		world_settle();
 }
 
 static void do_check(void)
@@ -348,11 +422,11 @@ static void do_min_free(void)
 
 static QAPI void do_op(void)
 {
-	static void (*const todo[])(void) = {
-		do_alloc,     do_free,          do_alloc,   do_split, do_alloc_exact, do_alloc_bulk,
-		do_reference, do_alloc_address, do_quiesce, do_free,  do_alloc,       do_check,
-		do_exhaust,   do_min_free,      do_free,    do_alloc
-	};
+	static void (*const todo[])(
+		void) = { do_alloc,       do_free,       do_alloc,     do_split,
+			  do_alloc_exact, do_alloc_bulk, do_reference, do_alloc_address,
+			  do_settle,      do_free,       do_alloc,     do_check,
+			  do_exhaust,     do_min_free,   do_free,      do_alloc_coherent };
 
 	todo[op->what % ARRAY_SIZE(todo)]();
 }
@@ -362,12 +436,14 @@ static void run(const unsigned char *data, unsigned long size)
 	size_t nr;
 	const struct machine_op *ops = machine_ops(data, size, &nr);
 
-	fuzz_step("#include \"helpers.h\"\n\nKTEST(page_alloc, operations_that_failed)\n{");
+	fuzz_step("#include \"helpers.h\"\n\n#include <quarry/dma.h>\n");
+	fuzz_step("KTEST(page_alloc, operations_that_failed)\n{");
 	fuzz_step("\tstatic struct page *p[%u] __maybe_unused, *array[%u][%u] __maybe_unused;\n"
-		  "\tstatic void *va[%u] __maybe_unused;\n",
-		  NR_SLOTS, NR_SLOTS, NR_BULK, NR_SLOTS);
+		  "\tstatic void *va[%u] __maybe_unused;\n"
+		  "\tstatic struct device dev[%u] __maybe_unused;\n"
+		  "\tstatic dma_addr_t handle[%u] __maybe_unused;\n",
+		  NR_SLOTS, NR_SLOTS, NR_BULK, NR_SLOTS, NR_SLOTS, NR_SLOTS);
 	world_note();
-	model_init();
 	for (size_t i = 0; i < nr; i++) {
 		op = &ops[i];
 		world_call(op->b & IN_INTERRUPT, do_op);

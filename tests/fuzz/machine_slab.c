@@ -7,13 +7,16 @@
  * when they come.  Pages that are hoarded make memory short.  At the end everything is freed and
  * destroyed, and the world must be as it was.
  *
- * WHAT IS PREDICTED.  With ample memory every request must succeed; beyond the limit, or beyond all
- * RAM, it must fail.
+ * WHAT IS PREDICTED.  An object needs a slab at worst, and that two blocks of pages: of the order
+ * that is wanted if there are such, and small ones will do.  If the model has the pages of large
+ * ones for each object of a request, in pieces that will do, it must succeed.  It must fail when
+ * there are fewer pages than bytes, or beyond the limit.  Of whole pages the model says it exactly.
  *
- * STATE.  caches, slots, hoard, nr_built; op: what is being done, for calls without arguments.
+ * STATE.  caches, slots, nr_built; op: what is being done, for calls without arguments.
  *
  * CONTEXT.  A child of the fuzzer; operations with the bit IN_INTERRUPT in an interrupt.
  */
+#include "hoard.h"
 #include "world.h"
 #include <quarry/align.h>
 #include <quarry/bits.h>
@@ -26,12 +29,12 @@
 #define NR_CACHES    4u
 #define NR_SLOTS     400u
 #define NR_BULK      100u
-#define NR_HOARD     48u
 #define CTOR_BYTE    0xc7
 #define IN_INTERRUPT 0x80u /* in op.b */
-/* What a slab, with what manages it, can need at most beyond the object itself. */
-#define AMPLE_ORDER 6u
-#define AMPLE_PAGES 256ul
+/* How much larger than its object a slab may be, as orders: one that will do, one that is best. */
+#define SLAB_LEAST_ORDER 2u
+#define SLAB_MORE_ORDER  3u
+#define SLAB_REQUESTS    2ul /* for pages that a slab may make: for itself, and for its list */
 
 static struct cache {
 	struct kmem_cache *c; /* NULL: none */
@@ -47,11 +50,6 @@ static struct slot {
 	struct cache *cache; /* NULL: kmalloc() */
 	struct model_object *model;
 } slots[NR_SLOTS];
-
-static struct {
-	struct page *page; /* NULL: none */
-	unsigned int order;
-} hoard[NR_HOARD];
 
 static const struct machine_op *op;
 static long nr_built; /* constructed, and not destroyed */
@@ -112,33 +110,22 @@ static gfp_t cache_gfp(const struct cache *k)
 
 /* ---- predictions ------------------------------------------------------------------------- */
 
-static bool is_ample(const struct zone *z, unsigned int order, enum zone_type highest)
+/* What must come of a request for @nr objects of @size bytes, or for memory of kmalloc(). */
+static enum model_answer predict(size_t size, gfp_t gfp, unsigned int nr)
 {
-	unsigned int largest = MAX_ORDER;
+	unsigned int order = size ? log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)) : 0, wanted;
 
-	while (largest > 0 && !z->free_area[largest - 1].nr_blocks[MOB_UNMOVABLE] &&
-	       !z->free_area[largest - 1].nr_blocks[MOB_RECLAIMABLE] &&
-	       !z->free_area[largest - 1].nr_blocks[MOB_MOVABLE])
-		largest--;
-	return largest > order && z->nr_free > z->watermark[WMARK_HIGH] +
-						       z->lowmem_reserve[highest] + AMPLE_PAGES +
-						       (1ul << order);
-}
-
-static enum model_answer predict(size_t size, gfp_t gfp)
-{
-	enum zone_type highest = gfp & __GFP_DMA ? ZONE_DMA : ZONE_NORMAL;
-	unsigned long nr_pages = DIV_ROUND_UP(size, PAGE_SIZE), nr_managed = 0;
-	unsigned int order = size ? (unsigned int)log2_roundup(nr_pages) : 0;
-	bool ample = false;
-
-	for (unsigned int z = 0; z <= (unsigned int)highest; z++) {
-		nr_managed += zones[z].nr_managed;
-		ample |= is_ample(&zones[z], max(order, AMPLE_ORDER), highest);
-	}
-	if (size > KMALLOC_MAX_SIZE || nr_pages > nr_managed)
+	if (size > KMALLOC_MAX_SIZE)
 		return MUST_FAIL;
-	return ample ? MUST_SUCCEED : MAY_DO_EITHER;
+	if (size > KMALLOC_CACHE_MAX)
+		return model_pages(gfp, order, MODEL_NO_LIMIT);
+	if (nr * size > model_nr_possible(gfp) * PAGE_SIZE)
+		return MUST_FAIL;
+	wanted = max(order + SLAB_MORE_ORDER, SLAB_OBJECT_ORDER_MAX);
+	order += SLAB_LEAST_ORDER;
+	return model_nr_sure(gfp, order) >= (SLAB_REQUESTS * nr) << (wanted - order) ?
+		       MUST_SUCCEED :
+		       MAY_DO_EITHER;
 }
 
 /* ---- objects ----------------------------------------------------------------------------- */
@@ -236,6 +223,7 @@ static void do_create(void)
 						SLAB_STORE_USER | SLAB_CONSISTENCY_CHECKS,
 						SLAB_DEBUG_FLAGS };
 	struct cache *k = &caches[op->slot % NR_CACHES];
+	enum model_answer answer = predict(PAGE_SIZE, GFP_KERNEL, 1);
 	char name[SLAB_NAME_MAX];
 
 	if (k->c || in_interrupt_now())
@@ -250,8 +238,8 @@ static void do_create(void)
 		  k->constructs ? "ctor, dtor" : "NULL, NULL");
 	k->c = kmem_cache_create(name, k->size, k->align, k->flags, k->constructs ? ctor : NULL,
 				 k->constructs ? dtor : NULL);
-	world_judge(predict(1, GFP_KERNEL), k->c, "kmem_cache_create()", "c",
-		    (unsigned int)(k - caches));
+	world_judge(answer, k->c, "kmem_cache_create()", "c", (unsigned int)(k - caches),
+		    "EXPECT_EQ(t, 0, kmem_cache_destroy(c[%u]))", (unsigned int)(k - caches));
 	if (k->c)
 		FUZZ_CHECK(kmem_cache_size(k->c) == k->size, "a cache has another size");
 }
@@ -301,21 +289,27 @@ static void do_check_cache(void)
 		   kmem_cache_nr_in_use(k->c), k->nr_held);
 }
 
+static enum model_answer predict_objects(const struct cache *k, gfp_t gfp, unsigned int nr)
+{
+	return predict(k->size, k->flags & SLAB_CACHE_DMA ? gfp | __GFP_DMA : gfp, nr);
+}
+
 static void do_alloc(void)
 {
 	struct cache *k = op_cache();
 	struct slot *s = find_slot(false);
+	enum model_answer answer;
 	gfp_t gfp;
 	void *obj;
 
 	if (!k || !s)
 		return;
 	gfp = cache_gfp(k);
+	answer = predict_objects(k, gfp, 1);
 	fuzz_step("\to[%u] = kmem_cache_alloc(c[%u], %s);", nr_of(s), (unsigned int)(k - caches),
 		  world_gfp_text(gfp));
 	obj = kmem_cache_alloc(k->c, gfp);
-	world_judge(predict(k->size, k->flags & SLAB_CACHE_DMA ? gfp | __GFP_DMA : gfp), obj,
-		    "kmem_cache_alloc()", "o", nr_of(s));
+	world_judge(answer, obj, "kmem_cache_alloc()", "o", nr_of(s), "kfree(o[%u])", nr_of(s));
 	if (obj)
 		own_object(s, k, obj, gfp);
 }
@@ -325,17 +319,24 @@ static void do_alloc_bulk(void)
 {
 	struct cache *k = op_cache();
 	unsigned int nr = 1 + op->d % NR_BULK, got;
+	enum model_answer answer;
 	void *objs[NR_BULK];
 	gfp_t gfp;
 
 	if (!k)
 		return;
 	gfp = cache_gfp(k);
+	answer = predict_objects(k, gfp, nr);
 	fuzz_step("\tnr = kmem_cache_alloc_bulk(c[%u], %s, %u, bulk);", (unsigned int)(k - caches),
 		  world_gfp_text(gfp), nr);
 	got = kmem_cache_alloc_bulk(k->c, gfp, nr, objs);
-	fuzz_step("\tASSERT_EQ(t, %u, nr);", got);
+	fuzz_step("\tASSERT_EQ(t, %u, nr);", answer == MUST_SUCCEED ? nr :
+					     answer == MUST_FAIL    ? 0 :
+								      got);
+	if (answer == MUST_SUCCEED && !got)
+		fuzz_step("\tkmem_cache_free_bulk(c[%u], nr, bulk);", (unsigned int)(k - caches));
 	FUZZ_CHECK(!got || got == nr, "kmem_cache_alloc_bulk() gives %u of %u", got, nr);
+	FUZZ_CHECK(got ? answer != MUST_FAIL : answer != MUST_SUCCEED, "it had to be otherwise");
 	for (unsigned int i = 0; i < got; i++) {
 		struct slot *s = find_slot(false);
 
@@ -411,7 +412,7 @@ static void do_kmalloc(void)
 	struct slot *s = find_slot(false);
 	size_t size = op_size();
 	gfp_t gfp = op_gfp();
-	enum model_answer answer = predict(size, gfp);
+	enum model_answer answer = predict(size, gfp, 1);
 	void *p;
 
 	if (!s)
@@ -422,7 +423,7 @@ static void do_kmalloc(void)
 		FUZZ_CHECK(p == ZERO_SIZE_PTR, "kmalloc(0) is %p", p);
 		return;
 	}
-	world_judge(answer, p, "kmalloc()", "o", nr_of(s));
+	world_judge(answer, p, "kmalloc()", "o", nr_of(s), "kfree(o[%u])", nr_of(s));
 	if (!p)
 		return;
 	hold(s, p, ksize(p), NULL);
@@ -453,21 +454,23 @@ static void do_krealloc(void)
 	struct slot *s = find_slot(true);
 	size_t size = op_size();
 	gfp_t gfp = op_gfp();
+	enum model_answer answer = predict(size, gfp, 1);
 	void *p;
 
 	if (!s || s->cache)
 		return;
+	if (!size)
+		model_drop(s->model);
 	fuzz_step("\tmoved[0] = krealloc(o[%u], %zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	p = krealloc(s->obj, size, gfp);
 	if (!size) {
 		FUZZ_CHECK(p == ZERO_SIZE_PTR, "krealloc(0) is %p", p);
-		s->model->used = false;
 		s->obj = NULL;
 		return;
 	}
-	FUZZ_CHECK(p || size > s->size || size * 2 <= s->size, "krealloc() in place fails");
-	world_judge(size > KMALLOC_MAX_SIZE ? MUST_FAIL : MAY_DO_EITHER, p, "krealloc()", "moved",
-		    0);
+	/* Who wants less keeps what he has, if need be. */
+	world_judge(size <= s->size ? MUST_SUCCEED : answer, p, "krealloc()", "moved", 0,
+		    "o[%u] = moved[0]", nr_of(s));
 	if (!p)
 		return;
 	FUZZ_CHECK(ksize(p) >= size, "ksize() is %zu of %zu bytes", ksize(p), size);
@@ -476,53 +479,31 @@ static void do_krealloc(void)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-static bool hoard_take(unsigned int nr, unsigned int order)
-{
-	fuzz_step("\tpage[%u] = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, %u);", nr, order);
-	hoard[nr].page = alloc_pages(__GFP_MEMALLOC | __GFP_NOWARN, order);
-	hoard[nr].order = order;
-	return hoard[nr].page;
-}
-
-static void hoard_give(unsigned int nr)
-{
-	struct page *page = hoard[nr].page;
-
-	fuzz_step("\t__free_pages(page[%u], %u);", nr, hoard[nr].order);
-	hoard[nr].page = NULL;
-	__free_pages(page, hoard[nr].order);
-}
+/* All reserves: what is left is for those who may take as much. */
+#define HOARD_GFP (__GFP_MEMALLOC | __GFP_NOWARN)
 
 static void do_hoard(void)
 {
-	unsigned int nr = op->slot % NR_HOARD;
-
-	if (hoard[nr].page)
-		hoard_give(nr);
-	else
-		hoard_take(nr, op->a % MAX_ORDER);
+	hoard_toggle(op->slot, op->a % MAX_ORDER, HOARD_GFP);
 }
 
-/* All that there is, the largest blocks first, as far as there are places. */
 static void do_exhaust(void)
 {
-	unsigned int order = MAX_ORDER - 1;
-
-	for (unsigned int nr = 0; nr < NR_HOARD; nr++)
-		while (!hoard[nr].page && !hoard_take(nr, order))
-			if (order-- == op->a % 4)
-				return;
+	hoard_exhaust(op->a % 4, HOARD_GFP);
+	if (op->c & 1)
+		hoard_punch(op->a / 4 % 4);
 }
 
 static void do_settle(void)
 {
 	if (in_interrupt_now())
 		return;
-	fuzz_step(op->a & 1 ? "\tkmem_cache_reap();" : "\tmm_quiesce();");
-	if (op->a & 1)
-		kmem_cache_reap();
-	else
-		mm_quiesce();
+	if (!(op->a & 1)) {
+		world_settle();
+		return;
+	}
+	fuzz_step("\tkmem_cache_reap();");
+	kmem_cache_reap();
 }
 
 static void do_check(void)
@@ -553,12 +534,12 @@ static void write_prologue_down(void)
 	fuzz_step("static __maybe_unused QAPI void dtor(void *obj, struct kmem_cache *c,\n"
 		  "\t\t\t\t    unsigned long flags)\n"
 		  "{\n\t(void)obj;\n\t(void)c;\n\t(void)flags;\n}\n");
+	hoard_declare();
 	fuzz_step("KTEST(slab, operations_that_failed)\n{");
 	fuzz_step("\tstatic struct kmem_cache *c[%u] __maybe_unused;\n"
-		  "\tstatic struct page *page[%u] __maybe_unused;\n"
 		  "\tstatic void *o[%u] __maybe_unused, *bulk[%u] __maybe_unused;\n"
 		  "\tvoid *moved[1] __maybe_unused;\n\tunsigned int nr __maybe_unused;\n",
-		  NR_CACHES, NR_HOARD, NR_SLOTS, NR_BULK);
+		  NR_CACHES, NR_SLOTS, NR_BULK);
 }
 
 static void run(const unsigned char *data, unsigned long size)
@@ -574,9 +555,7 @@ static void run(const unsigned char *data, unsigned long size)
 		world_call(in_interrupt_now(), do_op);
 	}
 	op = &last;
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			hoard_give(i);
+	hoard_give_all();
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (slots[i].obj)
 			free_slot(&slots[i]);
@@ -589,9 +568,7 @@ static void run(const unsigned char *data, unsigned long size)
 
 static void end(void)
 {
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			fuzz_step("\t__free_pages(page[%u], %u);", i, hoard[i].order);
+	hoard_write_end_down();
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (slots[i].obj)
 			fuzz_step("\tkfree(o[%u]);", i);

@@ -6,14 +6,15 @@
  * it says it has; what is in a page is read at each address that it is mapped at.  Behind an area,
  * and where something was unmapped for good, an access must fault.
  *
- * WHAT IS PREDICTED.  An area for which there are addresses, and pages well above every watermark,
- * must be had; one that is larger than the largest gap, or than all RAM, must not; nor may RAM be
- * mapped as a device.
+ * WHAT IS PREDICTED.  An area for which there are addresses by the model, and pages above the low
+ * watermark for it, its descriptor and its tables, must be had; one that is larger than the largest
+ * gap, or than what nobody has, must not; nor may RAM be mapped as a device.
  *
  * STATE.  The pool, areas, fixed pages; op: what is being done, for calls without arguments.
  *
  * CONTEXT.  A child of the fuzzer; operations with the bit IN_INTERRUPT in an interrupt.
  */
+#include "hoard.h"
 #include "world.h"
 #include <quarry/align.h>
 #include <quarry/fixmap.h>
@@ -28,13 +29,16 @@
 #define NR_POOL      24u
 #define NR_MAP       12u /* pages that are mapped at once */
 #define NR_FIXED     4u
-#define NR_HOARD     48u
 #define NR_GONE      8u
 #define IN_INTERRUPT 0x80u /* in op.b */
-#define SLACK_PAGES  128ul /* for tables, descriptors, and what others keep */
-#define LOWMEM_PAGES 512ul
-#define DEVICE_PA    0x10000000ul /* 256 MiB: beyond all RAM, and on the bus */
-#define DEVICE_PAGES 64u
+/*
+ * A descriptor needs a slab at worst, and that two blocks of pages, its own and for its list: of
+ * the largest order if there are such, but small ones will do.
+ */
+#define SLAB_PAGES       (2ul << SLAB_OBJECT_ORDER_MAX)
+#define SLAB_LEAST_ORDER 2u
+#define TABLES_MORE      3ul          /* page tables, because an area may begin anywhere */
+#define DEVICE_PA        0x10000000ul /* 256 MiB: beyond all RAM, and on the bus */
 
 enum kind { EMPTY, VMALLOC, VMAP, MAP_RAM, DEVICE };
 
@@ -53,11 +57,6 @@ static struct {
 	unsigned int nr_kmaps;
 	char *kmap;
 } pool[NR_POOL];
-
-static struct {
-	struct page *page; /* NULL: none */
-	unsigned int order;
-} hoard[NR_HOARD];
 
 static unsigned int fixed[NR_FIXED]; /* number of the page in the pool, plus 1 */
 static const char *gone[NR_GONE];    /* addresses that were unmapped lately */
@@ -148,23 +147,19 @@ static void forget_area(struct area *a)
 
 /* ---- vmalloc() --------------------------------------------------------------------------- */
 
-static enum model_answer predict(unsigned long nr, bool lowmem)
+/* An area of @nr pages, for @nr_taken of which memory is taken by @gfp. */
+static enum model_answer predict(unsigned long nr, unsigned long nr_taken, gfp_t gfp)
 {
 	size_t gap = model_largest_gap(mm_layout.vmalloc_start, mm_layout.vmalloc_end);
-	unsigned long nr_managed = 0, nr_sure = 0;
+	unsigned long nr_tables = nr / (PAGE_SIZE / sizeof(pte_t)) + TABLES_MORE;
 
-	for (unsigned int z = 0; z <= (lowmem ? ZONE_NORMAL : ZONE_HIGHMEM); z++) {
-		unsigned long kept = zones[z].watermark[WMARK_HIGH] +
-				     zones[z].lowmem_reserve[ZONE_HIGHMEM] + SLACK_PAGES;
-
-		nr_managed += zones[z].nr_managed;
-		nr_sure += zones[z].nr_free > kept ? zones[z].nr_free - kept : 0;
-	}
-	if (!nr || nr > nr_managed || nr * PAGE_SIZE > gap)
+	if (!nr || nr * PAGE_SIZE > gap || nr_taken > model_nr_possible(gfp))
 		return MUST_FAIL;
-	/* Tables and descriptor are of lowmem; at the end of the range no guard is needed. */
-	if (nr >= nr_sure || (nr + 1) * PAGE_SIZE > gap ||
-	    zones[ZONE_NORMAL].nr_free + zones[ZONE_DMA].nr_free < LOWMEM_PAGES)
+	/* At the end of the range no guard is needed. */
+	if ((nr + 1) * PAGE_SIZE > gap ||
+	    model_nr_sure(GFP_KERNEL, SLAB_LEAST_ORDER) < SLAB_PAGES >> SLAB_LEAST_ORDER ||
+	    model_nr_sure(GFP_KERNEL, 0) < nr_tables + SLAB_PAGES ||
+	    model_nr_sure(gfp, 0) < nr_taken + nr_tables + SLAB_PAGES)
 		return MAY_DO_EITHER;
 	return MUST_SUCCEED;
 }
@@ -207,14 +202,14 @@ static void do_vmalloc(void)
 		    (op->c & 8 ? __GFP_ZERO : 0);
 	bool lowmem = how == 2 || (how == 3 && !(op->c & 4));
 	unsigned long nr = DIV_ROUND_UP(size, PAGE_SIZE);
-	enum model_answer answer = predict(nr, lowmem);
+	enum model_answer answer = predict(nr, nr, lowmem ? GFP_KERNEL : GFP_HIGHUSER);
 	struct area *a;
 	void *va;
 
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
 	va = call_vmalloc(size, gfp, how);
-	world_judge(answer, va, "vmalloc()", "va", 0);
+	world_judge(answer, va, "vmalloc()", "va", 0, "vfree(va[0])");
 	if (!va)
 		return;
 	FUZZ_CHECK((uintptr_t)va % PAGE_SIZE == 0, "%p is not aligned", va);
@@ -230,7 +225,7 @@ static void free_vmalloc(struct area *a)
 	check_ends(a);
 	check_frames(a);
 	for (unsigned long i = 0; i < a->nr; i++)
-		model_give(page_to_pfn(page_at(a, i)), 1);
+		model_give(page_to_pfn(page_at(a, i)), 1, true);
 	model_drop(a->model);
 	write_free_down(a);
 	forget_area(a);
@@ -272,11 +267,15 @@ static void do_page(void)
 {
 	unsigned int nr = op->slot % NR_POOL;
 	gfp_t gfp = op->a & 1 ? GFP_HIGHUSER : GFP_KERNEL;
+	enum model_answer answer;
 
 	gfp = (in_interrupt_now() ? gfp & ~(gfp_t)__GFP_WAIT : gfp) | __GFP_NOWARN;
 	if (!pool[nr].page) {
+		answer = model_pages(gfp, 0, MODEL_NO_LIMIT);
 		fuzz_step("\tpage[%u] = alloc_page(%s);", nr, world_gfp_text(gfp));
 		pool[nr].page = alloc_page(gfp);
+		world_judge(answer, pool[nr].page, "alloc_page()", "page", nr,
+			    "__free_page(page[%u])", nr);
 		if (!pool[nr].page)
 			return;
 		pool[nr].id = next_id++;
@@ -284,7 +283,7 @@ static void do_page(void)
 		model_mark(page_to_pfn(pool[nr].page), 1, pool[nr].id);
 	} else if (!is_mapped(nr)) {
 		model_verify(page_to_pfn(pool[nr].page), 1, pool[nr].id);
-		model_give(page_to_pfn(pool[nr].page), 1);
+		model_give(page_to_pfn(pool[nr].page), 1, false);
 		fuzz_step("\t__free_page(page[%u]);", nr);
 		__free_page(pool[nr].page);
 		pool[nr].page = NULL;
@@ -317,6 +316,7 @@ static void check_mapping(const struct area *a)
 static void do_vmap(void)
 {
 	unsigned int nr = 1 + op->a % NR_MAP, which[NR_MAP];
+	enum model_answer answer = predict(nr, 0, GFP_KERNEL);
 	struct page *pages[NR_MAP];
 	bool ram = op->c & 1;
 	struct area *a;
@@ -334,8 +334,8 @@ static void do_vmap(void)
 		  nr);
 	va = ram ? vm_map_ram(pages, nr, 0, PROT_READ | PROT_WRITE) :
 		   vmap(pages, nr, VM_MAP, PROT_READ | PROT_WRITE);
-	world_judge(predict(nr, true) == MUST_SUCCEED ? MUST_SUCCEED : MAY_DO_EITHER, va, "vmap()",
-		    "va", 0);
+	world_judge(answer, va, "vmap()", "va", 0,
+		    ram ? "vm_unmap_ram(va[0], %u)" : "vunmap(va[0])", nr);
 	if (!va)
 		return;
 	a = new_area(ram ? MAP_RAM : VMAP, va, nr);
@@ -366,18 +366,17 @@ static void do_ioremap(void)
 {
 	bool is_ram = op->c & 1;
 	phys_addr_t pa = is_ram ? 2 * MiB + op->d % 1024 * 1024 : DEVICE_PA + op->d;
-	size_t size = 1 + (size_t)op->a * 512;
+	/* Addresses cost nothing but tables: enough of them to run short. */
+	size_t size = 1 + ((size_t)op->a * 512 << (op->c >> 1) % 8);
 	unsigned long nr = ((pa & ~PAGE_MASK) + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	enum model_answer answer = is_ram ? MUST_FAIL : predict(nr, 0, GFP_KERNEL);
 	char *va;
 
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
 	fuzz_step("\tva[0] = ioremap(%#llx, %zu);", pa, size);
 	va = ioremap(pa, size);
-	world_judge(is_ram                            ? MUST_FAIL :
-		    predict(nr, true) == MUST_SUCCEED ? MUST_SUCCEED :
-							MAY_DO_EITHER,
-		    va, "ioremap()", "va", 0);
+	world_judge(answer, va, "ioremap()", "va", 0, "iounmap(va[0])");
 	if (!va)
 		return;
 	FUZZ_CHECK(((uintptr_t)va & ~PAGE_MASK) == (pa & ~PAGE_MASK), "another offset");
@@ -500,54 +499,35 @@ static void do_flush(void)
 {
 	if (in_interrupt_now())
 		return;
-	fuzz_step(op->a & 1 ? "\tkmap_flush_unused();" : "\tvm_unmap_aliases();");
 	if (op->a & 1) {
+		fuzz_step("\tkmap_flush_unused();");
 		kmap_flush_unused();
 		return;
 	}
-	vm_unmap_aliases();
+	if (op->a & 2) {
+		world_settle();
+	} else {
+		fuzz_step("\tvm_unmap_aliases();");
+		vm_unmap_aliases();
+		model_flushed();
+	}
 	for (unsigned int i = 0; i < NR_GONE; i++)
 		if (gone[i] && !is_living(gone[i]))
 			must_fault(gone[i]);
 }
 
-static bool hoard_take(unsigned int nr, unsigned int order)
-{
-	fuzz_step("\thoard[%u] = alloc_pages(__GFP_HIGHMEM | __GFP_NOWARN, %u);", nr, order);
-	hoard[nr].page = alloc_pages(__GFP_HIGHMEM | __GFP_NOWARN, order);
-	hoard[nr].order = order;
-	if (hoard[nr].page)
-		model_take(page_to_pfn(hoard[nr].page), 1ul << order);
-	return hoard[nr].page;
-}
-
-static void hoard_give(unsigned int nr)
-{
-	fuzz_step("\t__free_pages(hoard[%u], %u);", nr, hoard[nr].order);
-	model_give(page_to_pfn(hoard[nr].page), 1ul << hoard[nr].order);
-	__free_pages(hoard[nr].page, hoard[nr].order);
-	hoard[nr].page = NULL;
-}
+#define HOARD_GFP (__GFP_HIGHMEM | __GFP_NOWARN)
 
 static void do_hoard(void)
 {
-	unsigned int nr = op->slot % NR_HOARD;
-
-	if (hoard[nr].page)
-		hoard_give(nr);
-	else
-		hoard_take(nr, op->a % MAX_ORDER);
+	hoard_toggle(op->slot, op->a % MAX_ORDER, HOARD_GFP);
 }
 
-/* All that there is, the largest blocks first, as far as there are places. */
 static void do_exhaust(void)
 {
-	unsigned int order = MAX_ORDER - 1;
-
-	for (unsigned int nr = 0; nr < NR_HOARD; nr++)
-		while (!hoard[nr].page && !hoard_take(nr, order))
-			if (order-- == op->a % 4)
-				return;
+	hoard_exhaust(op->a % 4, HOARD_GFP);
+	if (op->c & 1)
+		hoard_punch(op->a / 4 % 4);
 }
 
 static void do_check(void)
@@ -588,9 +568,7 @@ static void write_pool_down(void)
 
 static void end(void)
 {
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			fuzz_step("\t__free_pages(hoard[%u], %u);", i, hoard[i].order);
+	hoard_write_end_down();
 	for (unsigned int i = 0; i < NR_AREAS; i++)
 		write_free_down(&areas[i]);
 	write_pool_down();
@@ -598,9 +576,7 @@ static void end(void)
 
 static void give_back(void)
 {
-	for (unsigned int i = 0; i < NR_HOARD; i++)
-		if (hoard[i].page)
-			hoard_give(i);
+	hoard_give_all();
 	for (unsigned int i = 0; i < NR_AREAS; i++)
 		free_area(&areas[i]);
 	for (unsigned int i = 0; i < NR_FIXED; i++)
@@ -612,6 +588,7 @@ static void give_back(void)
 		if (!pool[i].page)
 			continue;
 		model_verify(page_to_pfn(pool[i].page), 1, pool[i].id);
+		model_give(page_to_pfn(pool[i].page), 1, false);
 		__free_page(pool[i].page);
 	}
 }
@@ -624,14 +601,14 @@ static void run(const unsigned char *data, unsigned long size)
 
 	fuzz_step("#include \"helpers.h\"\n\n#include <quarry/fixmap.h>\n"
 		  "#include <quarry/highmem.h>\n"
-		  "#include <quarry/vmalloc.h>\n\nKTEST(vmalloc, operations_that_failed)\n{");
+		  "#include <quarry/vmalloc.h>\n");
+	hoard_declare();
+	fuzz_step("KTEST(vmalloc, operations_that_failed)\n{");
 	fuzz_step("\tstatic void *va[1] __maybe_unused, *area[%u] __maybe_unused,\n"
 		  "\t\t*local[%u] __maybe_unused;\n"
-		  "\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused,\n"
-		  "\t\t*hoard[%u] __maybe_unused;\n",
-		  NR_AREAS, KMAP_LOCAL_SLOTS, NR_POOL, NR_MAP, NR_HOARD);
+		  "\tstatic struct page *page[%u] __maybe_unused, *pages[%u] __maybe_unused;\n",
+		  NR_AREAS, KMAP_LOCAL_SLOTS, NR_POOL, NR_MAP);
 	world_note();
-	model_init();
 	for (size_t i = 0; i < nr; i++) {
 		op = &ops[i];
 		world_call(in_interrupt_now(), do_op);

@@ -11,17 +11,38 @@
 
 enum model_answer { MUST_FAIL, MAY_DO_EITHER, MUST_SUCCEED };
 
-/* Look at the machine as it is after boot: once, with empty per-CPU lists. */
+/* Look at the machine as it is after boot: once, with nothing in any cache. */
 void model_init(void);
 
 /* ---- frames ------------------------------------------------------------------------------ */
 
-/* What must come of alloc_pages(@gfp, @order), if nothing but what was told here holds frames. */
-enum model_answer model_pages(gfp_t gfp, unsigned int order);
+#define MODEL_NO_LIMIT (~(pfn_t)0)
 
-/* @nr frames from @pfn on are an owner's now, and no longer; both complain when that cannot be. */
+/*
+ * What must come of a request for a block of pages that all lie below @limit, if nothing but what
+ * was told here, and what is marked as mm's own, holds frames.
+ */
+enum model_answer model_pages(gfp_t gfp, unsigned int order, pfn_t limit);
+
+/*
+ * Blocks that requests of @gfp have for certain, one after the other, even if each spoils the best
+ * one there is: above the low watermark, where nobody has to ask twice.
+ */
+unsigned long model_nr_sure(gfp_t gfp, unsigned int order);
+
+/* Frames of which one cannot say that no request of @gfp gets them. */
+unsigned long model_nr_possible(gfp_t gfp);
+
+/*
+ * @nr frames from @pfn on are an owner's now, and no longer; @later: they are free after the next
+ * flush.  Both complain when that cannot be.
+ */
 void model_take(pfn_t pfn, unsigned long nr);
-void model_give(pfn_t pfn, unsigned long nr);
+void model_give(pfn_t pfn, unsigned long nr, bool later);
+
+/* There was a flush; is this frame free then, in mm_quiesce()'s sense? */
+void model_flushed(void);
+bool model_is_free(pfn_t pfn);
 
 /* May a request of @gfp get this frame? */
 bool model_reaches(gfp_t gfp, pfn_t pfn);

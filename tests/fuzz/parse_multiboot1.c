@@ -57,27 +57,6 @@ static struct model_text kept_text(uint32_t pa, const char *name)
 	return t;
 }
 
-static void model_screen(uint64_t pa)
-{
-	struct boot_framebuffer *f = &model.bi.framebuffer;
-	uint8_t type = (uint8_t)model_get(&model, pa + 109, 1);
-
-	model.bi.screen = type == 2 ? BOOT_SCREEN_TEXT : BOOT_SCREEN_GRAPHICS;
-	if (type != 1)
-		return;
-	f->pa = model_get(&model, pa + 88, 8);
-	f->pitch = (uint32_t)model_get(&model, pa + 96, 4);
-	f->width = (uint32_t)model_get(&model, pa + 100, 4);
-	f->height = (uint32_t)model_get(&model, pa + 104, 4);
-	f->bpp = (uint8_t)model_get(&model, pa + 108, 1);
-	f->colours.red_pos = (uint8_t)model_get(&model, pa + 110, 1);
-	f->colours.red_size = (uint8_t)model_get(&model, pa + 111, 1);
-	f->colours.green_pos = (uint8_t)model_get(&model, pa + 112, 1);
-	f->colours.green_size = (uint8_t)model_get(&model, pa + 113, 1);
-	f->colours.blue_pos = (uint8_t)model_get(&model, pa + 114, 1);
-	f->colours.blue_size = (uint8_t)model_get(&model, pa + 115, 1);
-}
-
 static int model_modules(uint32_t nr, uint64_t list)
 {
 	uint32_t nr_read = min(nr, BOOT_MODULES_KEPT);
@@ -159,7 +138,7 @@ static int model_parse(uint64_t pa)
 	if (model.fault)
 		return -EFAULT;
 	if (flags & 0x1000)
-		model_screen(pa);
+		model_screen(&model, pa + 88, pa + 110);
 	err = model_texts(flags, pa);
 	if (!err && flags & 8)
 		err = model_modules((uint32_t)model_get(&model, pa + 20, 4),

@@ -88,30 +88,6 @@ static void model_rsdp(uint64_t pa, uint32_t size, bool is_new)
 	pending.new_rsdp = is_new;
 }
 
-static void model_screen(uint64_t pa, uint32_t size)
-{
-	struct boot_framebuffer *f = &model.bi.framebuffer;
-	uint8_t type;
-
-	if (size < 30)
-		return;
-	type = (uint8_t)model_get(&model, pa + 29, 1);
-	model.bi.screen = type == 2 ? BOOT_SCREEN_TEXT : BOOT_SCREEN_GRAPHICS;
-	if (type != 1 || size < 38)
-		return;
-	f->pa = model_get(&model, pa + 8, 8);
-	f->pitch = get_32(pa + 16);
-	f->width = get_32(pa + 20);
-	f->height = get_32(pa + 24);
-	f->bpp = (uint8_t)model_get(&model, pa + 28, 1);
-	f->colours.red_pos = (uint8_t)model_get(&model, pa + 32, 1);
-	f->colours.red_size = (uint8_t)model_get(&model, pa + 33, 1);
-	f->colours.green_pos = (uint8_t)model_get(&model, pa + 34, 1);
-	f->colours.green_size = (uint8_t)model_get(&model, pa + 35, 1);
-	f->colours.blue_pos = (uint8_t)model_get(&model, pa + 36, 1);
-	f->colours.blue_size = (uint8_t)model_get(&model, pa + 37, 1);
-}
-
 /* A tag that has the bytes of its header at least. */
 static int model_tag(uint64_t pa, uint32_t type, uint32_t size)
 {
@@ -129,8 +105,8 @@ static int model_tag(uint64_t pa, uint32_t type, uint32_t size)
 		pending.lower = get_32(pa + 8);
 		pending.upper = get_32(pa + 12);
 	}
-	if (type == 8)
-		model_screen(pa, size);
+	if (type == 8 && size >= 30)
+		model_screen(&model, pa + 8, size < 38 ? 0 : pa + 32);
 	if (type == 14 || type == 15)
 		model_rsdp(pa, size, type == 15);
 	if (type == 6)

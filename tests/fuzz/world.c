@@ -1,9 +1,10 @@
 /*
- * world.c - masks, contexts, and the world before and after the operations.
+ * world.c - masks, contexts, and what mm/ says of its memory.
  *
- * IDEA.  When all that was taken is given back and per-CPU lists are empty, each zone must have the
- * free pages that it had, and the free blocks of each order: fewer large ones would be a merge that
- * did not happen.  Page tables are never given back: when there are new ones, totals are compared.
+ * IDEA.  When nothing is in any cache, which frames are free is for the model to say.  From that
+ * follow the free blocks, because all that can merge has merged: each must be where it has to be,
+ * and the counts must be theirs, whatever the owners hold meanwhile.  When all that was taken is
+ * given back, as many pages must be free as there were; but page tables are never given back.
  *
  * STATE.  noted.
  *
@@ -11,9 +12,12 @@
  */
 #include "world.h"
 #include "../../arch/hosted/hosted.h"
+#include <stdarg.h>
+
 #include <quarry/mm.h>
 #include <quarry/out.h>
 #include <quarry/pgtable.h>
+#include <quarry/printk.h>
 #include <quarry/slab.h>
 #include <quarry/vmalloc.h>
 
@@ -23,7 +27,6 @@
 static struct {
 	unsigned long nr_free;
 	unsigned long nr_pgtable;
-	unsigned long nr_blocks[NR_ZONES][MAX_ORDER];
 } noted;
 
 static void settle(void)
@@ -31,43 +34,89 @@ static void settle(void)
 	vm_unmap_aliases();
 	kmem_cache_reap();
 	mm_quiesce();
-}
-
-static unsigned long nr_blocks(const struct zone *z, unsigned int order)
-{
-	unsigned long nr = 0;
-
-	for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++)
-		nr += z->free_area[order].nr_blocks[mob];
-	return nr;
+	model_flushed();
 }
 
 void world_note(void)
 {
 	settle();
+	model_init();
 	noted.nr_free = nr_free_pages();
 	noted.nr_pgtable = pgtable_nr_pages();
+}
+
+/* The largest order of which there is a block of free frames at @pfn. */
+static unsigned int order_at(const struct zone *z, pfn_t pfn)
+{
+	unsigned long nr = 0;
+	unsigned int order = 0;
+
+	while (pfn + nr < zone_end_pfn(z) && pfn + nr < max_pfn && model_is_free(pfn + nr))
+		if (++nr == 2ul << order && order + 1 < MAX_ORDER && pfn % nr == 0)
+			order++;
+	return order;
+}
+
+static void compare_blocks(const struct zone *z, const unsigned long nr_blocks[MAX_ORDER])
+{
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		unsigned long nr = 0;
+
+		for (unsigned int mob = 0; mob < NR_MOBILITIES; mob++)
+			nr += z->free_area[order].nr_blocks[mob];
+		FUZZ_CHECK(nr == nr_blocks[order],
+			   "zone %s says that it has %lu free blocks of order %u, not %lu", z->name,
+			   nr, order, nr_blocks[order]);
+	}
+}
+
+static unsigned long compare_zone(const struct zone *z)
+{
+	unsigned long nr_blocks[MAX_ORDER] = { 0 }, nr_free = 0, step;
+
+	for (pfn_t pfn = z->start_pfn; pfn < zone_end_pfn(z) && pfn < max_pfn; pfn += step) {
+		unsigned long flags = pfn_to_page(pfn)->flags;
+		unsigned int order;
+
+		step = 1;
+		if (!model_is_free(pfn))
+			continue;
+		order = order_at(z, pfn);
+		FUZZ_CHECK((flags & PG_buddy) && flags >> PG_ORDER_SHIFT == order,
+			   "frame %#lx is lost, or heads no free block of order %u", pfn, order);
+		nr_blocks[order]++;
+		step <<= order;
+		nr_free += step;
+	}
+	FUZZ_CHECK(z->nr_free == nr_free, "zone %s says that %lu pages are free, not %lu", z->name,
+		   z->nr_free, nr_free);
+	compare_blocks(z, nr_blocks);
+	return nr_free;
+}
+
+void world_settle(void)
+{
+	struct mm_account a;
+	unsigned long nr_free = 0;
+
+	fuzz_step("\tmm_quiesce();");
+	settle();
 	for (unsigned int z = 0; z < NR_ZONES; z++)
-		for (unsigned int order = 0; order < MAX_ORDER; order++)
-			noted.nr_blocks[z][order] = nr_blocks(&zones[z], order);
+		nr_free += compare_zone(&zones[z]);
+	mm_account(&a);
+	FUZZ_CHECK(a.nr_free == nr_free && !a.nr_pcp,
+		   "the account has %lu free pages, and %lu in lists, not %lu and 0", a.nr_free,
+		   a.nr_pcp, nr_free);
 }
 
 void world_compare(void)
 {
-	settle();
+	world_settle();
 	world_check();
 	FUZZ_CHECK(nr_free_pages() + pgtable_nr_pages() == noted.nr_free + noted.nr_pgtable,
 		   "pages are lost or won: %ld are free, it was %ld",
 		   (long)(nr_free_pages() + pgtable_nr_pages()),
 		   (long)(noted.nr_free + noted.nr_pgtable));
-	if (pgtable_nr_pages() != noted.nr_pgtable)
-		return;
-	for (unsigned int z = 0; z < NR_ZONES; z++)
-		for (unsigned int order = 0; order < MAX_ORDER; order++)
-			FUZZ_CHECK(nr_blocks(&zones[z], order) == noted.nr_blocks[z][order],
-				   "zone %s has %lu free blocks of order %u, it was %lu",
-				   zones[z].name, nr_blocks(&zones[z], order), order,
-				   noted.nr_blocks[z][order]);
 }
 
 void world_check(void)
@@ -116,12 +165,21 @@ void world_call(bool in_interrupt, QAPI void (*fn)(void))
 }
 
 void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
-		 unsigned int nr)
+		 unsigned int nr, const char *undo, ...)
 {
+	char text[TEXT_MAX];
+	va_list args;
+
 	if (answer == MUST_FAIL)
 		fuzz_step("\tASSERT_EQ(t, NULL, %s[%u]);", array, nr);
 	else if (answer == MUST_SUCCEED || succeeded)
 		fuzz_step("\tASSERT_NE(t, NULL, %s[%u]);", array, nr);
+	if (answer == MUST_SUCCEED && !succeeded) {
+		va_start(args, undo);
+		vsnprintf(text, sizeof(text), undo, args);
+		va_end(args);
+		fuzz_step("\t%s;", text);
+	}
 	FUZZ_CHECK(answer != MUST_SUCCEED || succeeded, "%s: had to succeed", request);
 	FUZZ_CHECK(answer != MUST_FAIL || !succeeded, "%s: had to fail", request);
 }

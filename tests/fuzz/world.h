@@ -11,9 +11,12 @@
 #include <quarry/compiler.h>
 #include <quarry/gfp.h>
 
-/* Remember what is free; later: everything must be free again, in the same blocks. */
+/* Remember what is free, and show it to the model; later: everything must be free again. */
 void world_note(void);
 void world_compare(void);
+
+/* Empty every cache: then what mm/ says of free memory must be what the model says.  May sleep. */
+void world_settle(void);
 
 /* Every validator of mm/ must find nothing. */
 void world_check(void);
@@ -29,9 +32,10 @@ void world_call(bool in_interrupt, QAPI void (*fn)(void));
 
 /*
  * What came of a request must be what was predicted; a test made of the steps asserts it, too.
- * @array, @nr: where the test has the result.
+ * @array, @nr: where the test has the result; @undo: what gives that back, where the test goes on
+ * and the run does not.
  */
 void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
-		 unsigned int nr);
+		 unsigned int nr, const char *undo, ...) __printf(6, 7);
 
 #endif
