@@ -61,6 +61,25 @@ KTEST(kmap_slots, a_count_goes_0_2_3_2_1_0)
 	__free_page(page);
 }
 
+/* What kmap() finds if the slot goes to another page between its look at the address and its claim. */
+KTEST_NEEDS(kmap_slots, a_slot_that_is_no_longer_the_page_s_keeps_its_count,
+	    .zones = KTEST_ZONE_HIGHMEM)
+{
+	struct page *page = page_with_slot();
+	struct kmap_slot *s;
+
+	ASSERT_TRUE(t, page && PageHighMem(page));
+	s = slot_at(kmap(page));
+	s->page = page + 1;
+	EXPECT_EQ(t, pkmap_va((unsigned long)(s - pkmap)), (uintptr_t)kmap(page));
+	s->page = page;
+	EXPECT_EQ(t, 3, atomic_read(&s->count));
+	kunmap(page);
+	kunmap(page);
+	kmap_flush_unused();
+	__free_page(page);
+}
+
 KTEST(kmap_slots, the_validator_finds_a_lost_entry_a_wrong_page_and_a_wrong_address)
 {
 	struct page *page = page_with_slot();
