@@ -62,7 +62,7 @@ KTEST(kmap_slots, a_count_goes_0_2_3_2_1_0)
 	__free_page(page);
 }
 
-/* What kmap() finds if the slot goes to another page between its look at the address and its claim. */
+/* What kmap() finds if the slot goes to another page between its look and its claim. */
 KTEST_NEEDS(kmap_slots, a_slot_that_is_no_longer_the_page_s_keeps_its_count,
 	    .zones = KTEST_ZONE_HIGHMEM)
 {
