@@ -199,6 +199,24 @@ KTEST(reclaim, a_shrinker_that_left_is_not_asked_again)
 	dry_end(&h);
 }
 
+KTEST(reclaim, a_shrinker_needs_no_more_than_its_name_and_its_function)
+{
+	struct shrinker s;
+	HOARD(h);
+
+	__builtin_memset(&s, 0xFF, sizeof(s));
+	s.name = "from the stack";
+	s.shrink = test_shrink;
+	dry_begin(&h);
+	shrinker_unregister(&test_shrinker);
+	shrinker_register(&s);
+	EXPECT_FALSE(t, got_page(GFP_KERNEL));
+	EXPECT_GE(t, 1, seen.nr_shrinks);
+	shrinker_unregister(&s);
+	shrinker_register(&test_shrinker);
+	dry_end(&h);
+}
+
 KTEST(reclaim, a_thread_that_frees_memory_does_not_reclaim_itself)
 {
 	HOARD(h);

@@ -525,10 +525,15 @@ static bool users_are_kept(void)
 
 KTEST(slab_debug, relatives_of_kmalloc_name_their_callers)
 {
-	char *p[] = { kstrdup("a string", GFP_KERNEL),  kstrndup("a string", 3, GFP_KERNEL),
-		      kmemdup("bytes", 5, GFP_KERNEL),  kasprintf(GFP_KERNEL, "%d", 12345),
-		      krealloc(NULL, 3000, GFP_KERNEL), kzalloc(100, GFP_KERNEL),
-		      kmalloc_array(3, 50, GFP_KERNEL), kcalloc(3, 70, GFP_KERNEL) };
+	char *p[] = { kstrdup("a string", GFP_KERNEL),
+		      kstrndup("a string", 3, GFP_KERNEL),
+		      kmemdup("bytes", 5, GFP_KERNEL),
+		      kasprintf(GFP_KERNEL, "%d", 12345),
+		      krealloc(NULL, 3000, GFP_KERNEL),
+		      kzalloc(100, GFP_KERNEL),
+		      kmalloc_array(3, 50, GFP_KERNEL),
+		      kcalloc(3, 70, GFP_KERNEL),
+		      krealloc(NULL, KMALLOC_CACHE_MAX, GFP_KERNEL) };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
 		if (p[i] && users_are_kept())

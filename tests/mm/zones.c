@@ -29,6 +29,17 @@ KTEST(zone, each_page_names_the_zone_that_its_frame_lies_in)
 	EXPECT_EQ(t, 0, nr_wrong);
 }
 
+/* A block's buddy has a struct page, even if it is no RAM. */
+KTEST(zone, from_the_last_frame_to_the_end_of_its_pageblock_all_pages_are_reserved)
+{
+	unsigned long nr_wrong = 0;
+
+	for (pfn_t pfn = max_pfn; pfn < ALIGN_UP(max_pfn, PAGEBLOCK_NR_PAGES); pfn++)
+		nr_wrong += !(pfn_to_page(pfn)->flags & PG_reserved) ||
+			    page_zone_type(pfn_to_page(pfn)) != zone_of_pfn(pfn);
+	EXPECT_EQ(t, 0, nr_wrong);
+}
+
 KTEST(zone, each_page_of_lowmem_has_its_address_and_of_highmem_none)
 {
 	unsigned long nr_wrong = 0;

@@ -136,6 +136,15 @@ def test_two_planted_mutants_of_one_name_are_an_error(tmp_path):
         mutate.planted(entries(tmp_path, PLANTED + PLANTED), {"mm/a.c": SAMPLE})
 
 
+def test_the_lists_fit_the_tree():
+    """Or the next run ends at once, or counts a remark on a mutant that there no longer is."""
+    texts = mutants.read_texts(ROOT, "")
+    mutate.planted(ROOT / "tests/mutants/planted.txt", texts)
+    known = {m.id: m.path for m in mutate.all_mutants(texts)}
+    for entry in mutate.read_entries(ROOT / "tests/mutants/equivalent.txt"):
+        assert known.get(entry.name) == entry.keys["file"], entry.name
+
+
 # ---- a run, with judges that are not there ------------------------------------------------------
 
 

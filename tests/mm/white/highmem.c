@@ -1,6 +1,7 @@
 /*
  * highmem.c - the slots of kmap() from inside: counts, the flush, and what the validator finds.
  */
+#include "../../../mm/internal.h"
 #include "../../../mm/kmap.h"
 
 #include <quarry/config.h>
@@ -58,6 +59,25 @@ KTEST(kmap_slots, a_count_goes_0_2_3_2_1_0)
 		EXPECT_EQ(t, 0, atomic_read(&s->count));
 		EXPECT_TRUE(t, pte_is_none(pte_read(s->pte)));
 	}
+	__free_page(page);
+}
+
+/* What kmap() finds if the slot goes to another page between its look and its claim. */
+KTEST_NEEDS(kmap_slots, a_slot_that_is_no_longer_the_page_s_keeps_its_count,
+	    .zones = KTEST_ZONE_HIGHMEM)
+{
+	struct page *page = page_with_slot();
+	struct kmap_slot *s;
+
+	ASSERT_TRUE(t, page && PageHighMem(page));
+	s = slot_at(kmap(page));
+	s->page = page + 1;
+	EXPECT_EQ(t, pkmap_va((unsigned long)(s - pkmap)), (uintptr_t)kmap(page));
+	s->page = page;
+	EXPECT_EQ(t, 3, atomic_read(&s->count));
+	kunmap(page);
+	kunmap(page);
+	kmap_flush_unused();
 	__free_page(page);
 }
 
@@ -185,6 +205,28 @@ KTEST(kmap_slots, local_slots_are_given_from_the_lowest_up_and_remember_who_took
 	for (unsigned int i = s->depth; i-- > 0;)
 		kunmap_local(va[i]);
 	EXPECT_EQ(t, 0, s->depth);
+	__free_page(page);
+}
+
+/* The stack of slots lies behind those of pages, and has a count in front, too. */
+KTEST(kmap_slots, a_drain_of_this_cpu_leaves_its_local_slots_alone)
+{
+	const struct kmap_local_stack *s = this_cpu_ptr(&kmap_local_stack);
+	struct page *page = page_with_slot();
+	void *va[KMAP_LOCAL_SLOTS];
+	unsigned int nr = KMAP_LOCAL_SLOTS;
+
+	ASSERT_NE(t, NULL, page);
+	preempt_disable();
+	for (unsigned int i = 0; i < nr; i++)
+		va[i] = kmap_local_slot(page);
+	while (nr > KMAP_LOCAL_SLOTS / 2)
+		kunmap_local_slot(va[--nr]);
+	pcp_drain_this_cpu();
+	EXPECT_EQ(t, nr, s->depth);
+	while (nr > 0)
+		kunmap_local_slot(va[--nr]);
+	preempt_enable();
 	__free_page(page);
 }
 
