@@ -3,7 +3,8 @@
  *
  * IDEA.  Who boots a machine without a screen reads a serial line.  Most firmware writes its
  * console to both; whether this one does, the device paths in its variable ConOut tell.  If no UART
- * is among them, and after boot services have ended, lines go to COM1 directly.
+ * is among them, COM1 is set up here, and lines go to it directly; so they do after boot services
+ * have ended.
  *
  * STATE.  has_console, has_serial.
  *
@@ -22,6 +23,13 @@
 #define COM1          0x3f8u
 #define COM1_STATUS   (COM1 + 5)
 #define COM1_CAN_SEND 0x20u
+#define COM1_INTR     (COM1 + 1)
+#define COM1_FIFO     (COM1 + 2)
+#define COM1_LINE     (COM1 + 3)
+#define COM1_DIVISOR  0x80u /* in COM1_LINE: the first two registers are the divisor */
+#define COM1_8N1      0x03u
+#define COM1_115200   1u
+#define COM1_FIFO_ON  0x01u
 #define COM1_TRIES    100000u /* about 0.1 s: a port that is not there must not stop us */
 
 static bool has_console;
@@ -46,10 +54,28 @@ static bool console_is_serial(void)
 	return is_serial;
 }
 
+static void port_out(uint16_t port, uint8_t value)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+/* 115200 baud, 8N1, as the kernel will have it. */
+static void serial_init(void)
+{
+	port_out(COM1_INTR, 0);
+	port_out(COM1_LINE, COM1_DIVISOR);
+	port_out(COM1, COM1_115200);
+	port_out(COM1 + 1, COM1_115200 >> 8);
+	port_out(COM1_LINE, COM1_8N1);
+	port_out(COM1_FIFO, COM1_FIFO_ON);
+}
+
 void console_init(void)
 {
 	has_console = app.system->ConOut != NULL;
 	has_serial = has_console && console_is_serial();
+	if (!has_serial)
+		serial_init();
 }
 
 void console_forget(void)
@@ -89,7 +115,7 @@ static void serial_send(char byte)
 {
 	for (unsigned int i = 0; i < COM1_TRIES && !(port_in(COM1_STATUS) & COM1_CAN_SEND); i++)
 		;
-	__asm__ volatile("outb %0, %1" : : "a"(byte), "Nd"((uint16_t)COM1));
+	port_out(COM1, (uint8_t)byte);
 }
 
 static void write_line(const char *line)

@@ -96,12 +96,13 @@ EFI_STATUS file_read_at(const struct file *file, uint64_t offset, void *to, size
 	uint8_t *at = to;
 
 	while (size && !EFI_ERROR(status)) {
-		UINTN n = min(size, (size_t)READ_MAX);
+		const UINTN nr_asked = min(size, (size_t)READ_MAX);
+		UINTN n = nr_asked;
 
 		status = file->handle->Read(file->handle, &n, at);
 		if (EFI_ERROR(status))
 			break;
-		if (!n || n > size)
+		if (!n || n > nr_asked)
 			return fail(EFI_END_OF_FILE, "%s: ends before its size", file->path);
 		at += n;
 		size -= n;

@@ -3,8 +3,9 @@
  *
  * IDEA.  The root pointer is copied into the information block, the newer kind if there are both
  * and its checksums are right.
- * The framebuffer is described as the firmware's current mode has it; firmware without linear
- * pixels, or without a screen, gives none.
+ * The framebuffer is described as the firmware's current mode has it: that of the first screen with
+ * linear pixels.  A machine with several outputs also has one that stands for all of them, which has
+ * none.
  *
  * STATE.  None.
  *
@@ -20,6 +21,8 @@
 #define BITS_A_PIXEL  32u
 #define BYTES_A_PIXEL (BITS_A_PIXEL / 8)
 #define BITS_A_COLOUR 8u
+
+#define SPACE_END 0x100000000ull
 
 static const void *find_table(EFI_GUID guid)
 {
@@ -54,7 +57,15 @@ static void set_field(uint32_t mask, uint8_t *pos, uint8_t *size)
 	*size = (uint8_t)(BITS_A_PIXEL - (unsigned int)__builtin_clz(mask) - *pos);
 }
 
-/* Fill in the colours; false for a format without addressable pixels. */
+/* The highest bit in use says how large a pixel is. */
+static unsigned int pixel_bits(const EFI_PIXEL_BITMASK *m)
+{
+	uint32_t all = m->RedMask | m->GreenMask | m->BlueMask | m->ReservedMask;
+
+	return all ? BITS_A_PIXEL - (unsigned int)__builtin_clz(all) : 0;
+}
+
+/* Fill in the colours; false for a format without addressable pixels of 32 bits. */
 static bool set_colours(struct boot_colours *c, const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *m)
 {
 	bool is_rgb = m->PixelFormat == PixelRedGreenBlueReserved8BitPerColor;
@@ -68,6 +79,8 @@ static bool set_colours(struct boot_colours *c, const EFI_GRAPHICS_OUTPUT_MODE_I
 		c->blue_pos = is_rgb ? 2 * BITS_A_COLOUR : 0;
 		return true;
 	case PixelBitMask:
+		if (pixel_bits(&m->PixelInformation) <= BITS_A_PIXEL - BITS_A_COLOUR)
+			return false;
 		set_field(m->PixelInformation.RedMask, &c->red_pos, &c->red_size);
 		set_field(m->PixelInformation.GreenMask, &c->green_pos, &c->green_size);
 		set_field(m->PixelInformation.BlueMask, &c->blue_pos, &c->blue_size);
@@ -77,25 +90,56 @@ static bool set_colours(struct boot_colours *c, const EFI_GRAPHICS_OUTPUT_MODE_I
 	}
 }
 
-static void add_framebuffer(struct mb2_writer *info)
+/* Describe the screen of @gop; false when it has no linear pixels. */
+static bool describe_screen(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mb2_tag_framebuffer *fb)
+{
+	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
+
+	if (!gop->Mode || !gop->Mode->Info || !gop->Mode->FrameBufferBase)
+		return false;
+	mode = gop->Mode->Info;
+	*fb = (struct mb2_tag_framebuffer){ .pa = gop->Mode->FrameBufferBase,
+					    .pitch = mode->PixelsPerScanLine * BYTES_A_PIXEL,
+					    .width = mode->HorizontalResolution,
+					    .height = mode->VerticalResolution,
+					    .bpp = BITS_A_PIXEL,
+					    .type = BOOT_FRAMEBUFFER_RGB };
+	return set_colours(&fb->colours, mode);
+}
+
+static bool find_screen(struct mb2_tag_framebuffer *fb)
 {
 	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
-	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
-	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+	bool found = false;
+	EFI_HANDLE *handles;
+	UINTN nr;
+
+	if (EFI_ERROR(app.boot->LocateHandleBuffer(ByProtocol, &guid, NULL, &nr, &handles)))
+		return false;
+	for (UINTN i = 0; i < nr && !found; i++) {
+		EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+
+		found = !EFI_ERROR(app.boot->HandleProtocol(handles[i], &guid, (void **)&gop)) &&
+			describe_screen(gop, fb);
+	}
+	app.boot->FreePool(handles);
+	return found;
+}
+
+/* Without one, or with one that the kernel does not reach, this screen is the last to show why. */
+static void add_framebuffer(struct mb2_writer *info)
+{
 	struct mb2_tag_framebuffer fb;
 
-	if (EFI_ERROR(app.boot->LocateProtocol(&guid, NULL, (void **)&gop)) || !gop->Mode ||
-	    !gop->Mode->Info)
+	if (!find_screen(&fb)) {
+		say("no framebuffer: the kernel's log goes to the serial port alone");
 		return;
-	mode = gop->Mode->Info;
-	fb = (struct mb2_tag_framebuffer){ .pa = gop->Mode->FrameBufferBase,
-					   .pitch = mode->PixelsPerScanLine * BYTES_A_PIXEL,
-					   .width = mode->HorizontalResolution,
-					   .height = mode->VerticalResolution,
-					   .bpp = BITS_A_PIXEL,
-					   .type = BOOT_FRAMEBUFFER_RGB };
-	if (set_colours(&fb.colours, mode))
-		mb2_add_framebuffer(info, &fb);
+	}
+	if (fb.pa + (uint64_t)fb.pitch * fb.height > SPACE_END)
+		say("framebuffer at 0x%llx, above 4 GiB: the kernel's log goes to the serial port "
+		    "alone",
+		    (unsigned long long)fb.pa);
+	mb2_add_framebuffer(info, &fb);
 }
 
 void add_firmware_tables(struct mb2_writer *info)

@@ -42,6 +42,7 @@ static struct config config;
 
 /* The first bytes of the kernel's file: its program headers and its multiboot2 header. */
 static uint8_t head[ELF_HEAD_SIZE];
+static_assert(ELF_HEAD_SIZE >= MB2_HEAD_SIZE, "has both");
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 

@@ -16,7 +16,6 @@
 #include <quarry/errno.h>
 #include <quarry/string.h>
 
-#define SEARCH_SIZE    32768u
 #define HEADER_ALIGN   8u
 #define MAGIC          0xE85250D6u
 #define ARCH_I386      0u
@@ -70,7 +69,7 @@ static int check_tags(const uint8_t *at, size_t length)
 
 QAPI int mb2_check_header(const uint8_t *file, size_t size)
 {
-	size_t end = min(size, (size_t)SEARCH_SIZE);
+	size_t end = min(size, (size_t)MB2_HEAD_SIZE);
 	struct header h;
 
 	for (size_t at = 0; at < end && end - at >= sizeof(h); at += HEADER_ALIGN) {

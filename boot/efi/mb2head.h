@@ -8,6 +8,9 @@
 #include <quarry/compiler.h>
 #include <quarry/types.h>
 
+/* The header lies in the first bytes of a file. */
+#define MB2_HEAD_SIZE 32768u
+
 /**
  * mb2_check_header - look for the multiboot2 header in the @size bytes at @file.
  *

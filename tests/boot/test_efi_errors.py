@@ -85,6 +85,12 @@ def no_first_cluster(image):
     return image[:at + 26] + b"\xf0\x7f" + image[at + 28:]
 
 
+def long_entry(image):
+    """The directory gives the kernel's file more bytes than the disk has for it."""
+    at = image.index(b"K       ELF") + 28
+    return image[:at] + struct.pack("<I", 0x100000) + image[at + 4:]
+
+
 def far_program_headers(kernel):
     """They are copied to where a loader that reads the head of a file does not see them."""
     table = kernel[PHDR:PHDR + 64]
@@ -118,6 +124,7 @@ def defects(shop):
         (with_kernel(kernel[:80]), {}, r"/boot/k\.elf: has program headers outside of the file"),
         (with_kernel(far_program_headers(kernel)), {}, r"/boot/k\.elf: has program .* behind .*"),
         (with_kernel(kernel[:5000]), {}, r"/boot/k\.elf: has a segment whose .*header 1\)"),
+        (with_kernel(kernel[:0xc000]), {"spoil": long_entry}, r"/boot/k\.elf: volume corrupted"),
         (with_kernel(shop.patched(1, PADDR, PLACE)), {}, r"/boot/k\.elf: has segments that .*"),
         (with_kernel(shop.patched(1, MEMSZ, 0xFFFFFFF0)), {}, r"/boot/k\.elf: .* past 4 GiB .*"),
         (with_kernel(shop.patched(1, PADDR, 0xF000)), {}, r"/boot/k\.elf: .* below 1 MiB .*"),
