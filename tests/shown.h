@@ -8,11 +8,15 @@
 
 #include <quarry/ktest.h>
 #include <quarry/out.h>
+#include <quarry/types.h>
 
 extern char shown_text[32768];
 
 /* A sink that fills shown_text from its start. */
 QAPI struct out *to_shown(void);
+
+/* Did all that was printed since fit? */
+QAPI bool shown_fits(void);
 
 /* What @report prints, which has to fit; it is shown_text. */
 QAPI const char *shown(struct ktest *t, QAPI void (*report)(struct out *o));

@@ -49,5 +49,5 @@ KTEST(fault_cmds, a_run_of_tests_refuses_faults_that_make_no_sense)
 
 KTEST(fault_cmds, a_list_of_tests_has_no_faults)
 {
-	EXPECT_EQ(t, -EINVAL, run("test list all"));
+	EXPECT_EQ(t, -EINVAL, typed(t, "test list all"));
 }

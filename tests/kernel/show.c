@@ -272,6 +272,7 @@ KTEST(report, meminfo_lines_have_one_shape)
 static void capture_page(struct ktest *t, const struct page *page)
 {
 	page_show(to_shown(), page);
+	EXPECT_TRUE(t, shown_fits());
 	EXPECT_EQ(t, page_to_pfn(page), number_after(shown_text, "pfn="));
 }
 

@@ -416,6 +416,7 @@ KTEST(alloc_trace, a_dump_has_a_line_for_four_records)
 		kfree(kmalloc(64, GFP_KERNEL));
 	alloc_trace_stop();
 	EXPECT_EQ(t, 0, alloc_trace_dump(to_shown()));
+	EXPECT_TRUE(t, shown_fits());
 	for (line = shown_text; (line = strchr(line, '\n')) != NULL; line++)
 		nr++;
 	EXPECT_EQ(t, DIV_ROUND_UP(nr_records(), 4) + 2, nr);

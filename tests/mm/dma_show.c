@@ -1,14 +1,12 @@
 /*
  * dma_show.c - what is told of DMA memory: all of it, and of one address.
  *
- * STATE.  A buffer.
+ * STATE.  Two devices, and the line that is looked for.
  */
-#include "../kernel/typed.h"
 #include "../shown.h"
 #include "helpers.h"
 
 #include <quarry/dmapool.h>
-#include <quarry/errno.h>
 #include <quarry/out.h>
 #include <quarry/string.h>
 #include <quarry/whatis.h>
@@ -92,11 +90,4 @@ KTEST(dma_show, a_pool_is_listed_and_its_blocks_are_known)
 	dma_pool_free(pool, va, handle);
 	EXPECT_EQ(t, 0, dma_pool_destroy(pool));
 	EXPECT_EQ(t, NULL, strstr(shown(t, dma_show), "shown pool"));
-}
-
-KTEST(dma_show, the_command_prints_the_report)
-{
-	EXPECT_EQ(t, 0, typed(t, "dma"));
-	EXPECT_STREQ(t, shown(t, dma_show), typed_text);
-	EXPECT_EQ(t, -EINVAL, typed(t, "dma all"));
 }

@@ -1,10 +1,10 @@
 /*
  * show.c - the reports: what they say is what the counters say.
  *
- * THEORY.  Each report goes to a buffer, and numbers are read back from the text.  Whether the text
+ * THEORY.  Each report becomes a text, and numbers are read back from the text.  Whether the text
  * has the format that programs written for Linux expect is tested by such a program, outside.
  *
- * STATE.  One buffer, large enough for the longest report, which one test demands.
+ * STATE.  None.
  */
 #include "../shown.h"
 #include "helpers.h"

@@ -7,7 +7,7 @@
  *
  * Nothing here depends on the debug options: sizes of slabs are asked of the report.
  *
- * STATE.  One buffer, and the objects that a test holds.
+ * STATE.  The objects that a test holds.
  */
 #include "../shown.h"
 #include "helpers.h"
@@ -22,6 +22,12 @@
 #define NR_OBJS 2048u
 
 static void *objs[NR_OBJS];
+
+static void show_cache(struct ktest *t, struct kmem_cache *c)
+{
+	slab_cache_show(to_shown(), c);
+	EXPECT_TRUE(t, shown_fits());
+}
 
 /* The number behind the first @label of the text; NONE when there is none. */
 static unsigned long number(const char *label)
@@ -188,7 +194,7 @@ KTEST(slab_show, slabinfo_says_what_is_free_in_the_shared_magazine_and_in_empty_
 	EXPECT_LE(t, i.sharedfactor * i.batchcount + i.batchcount - 1, i.sharedavail);
 	EXPECT_EQ(t, !i.limit, !i.sharedavail);
 	EXPECT_EQ(t, !i.limit, !i.sharedfactor);
-	slab_cache_show(to_shown(), c);
+	show_cache(t, c);
 	EXPECT_EQ(t, i.sharedavail, number("magazine cpu=shared objs="));
 	EXPECT_EQ(t, i.limit, number(" limit="));
 	snprintf(want, sizeof(want), "magazine cpu=shared objs=%lu limit=", i.sharedavail);
@@ -213,7 +219,7 @@ KTEST(slab_show, a_cache_is_shown_with_its_geometry_and_flags)
 		"slab-show", 100, 128, SLAB_CACHE_DMA | SLAB_RECLAIM_ACCOUNT, construct, NULL);
 
 	ASSERT_NE(t, NULL, c);
-	slab_cache_show(to_shown(), c);
+	show_cache(t, c);
 	EXPECT_EQ(t, 1, count("cache name=slab-show at=0x"));
 	EXPECT_EQ(t, 100, number(" object_size="));
 	EXPECT_EQ(t, 128, number(" align="));
@@ -232,7 +238,7 @@ KTEST(slab_show, a_cache_without_options_has_no_flags)
 	struct kmem_cache *c = kmem_cache_create("slab-show", 100, 0, 0, NULL, NULL);
 
 	ASSERT_NE(t, NULL, c);
-	slab_cache_show(to_shown(), c);
+	show_cache(t, c);
 	/* slab_debug= adds its own to every cache. */
 	EXPECT_EQ(t, strstr(shown_text, "tunables") == NULL, strstr(shown_text, " flags=") != NULL);
 	EXPECT_EQ(t, slab_debug_given("slab-show", "FZPU"), count(" flags=none ") == 0);
@@ -247,7 +253,7 @@ KTEST(slab_show, the_slabs_of_a_cache_add_up_to_its_counts)
 
 	ASSERT_NE(t, NULL, c);
 	ASSERT_TRUE(t, take_all(c, 40));
-	slab_cache_show(to_shown(), c);
+	show_cache(t, c);
 	for (const char *p = strstr(shown_text, "\nslab list="); p;
 	     p = strstr(p + 1, "\nslab list=")) {
 		const char *end = strstr(p, " taken=") + strlen(" taken=");
@@ -288,17 +294,17 @@ static bool slabs_are_distinct(void)
 KTEST(slab_show, of_very_many_slabs_only_some_are_shown_and_the_rest_is_counted)
 {
 	struct kmem_cache *c = kmem_cache_create("slab-show", 512, 0, 0, NULL, NULL);
-	unsigned long shown;
+	unsigned long nr_shown;
 
 	ASSERT_NE(t, NULL, c);
 	ASSERT_TRUE(t, take_all(c, 1000));
-	slab_cache_show(to_shown(), c);
-	shown = count("\nslab list=");
-	EXPECT_GE(t, 64, shown);
-	EXPECT_LE(t, 3 * 64, shown);
+	show_cache(t, c);
+	nr_shown = count("\nslab list=");
+	EXPECT_GE(t, 64, nr_shown);
+	EXPECT_LE(t, 3 * 64, nr_shown);
 	EXPECT_TRUE(t, slabs_are_distinct());
 	ASSERT_NE(t, NONE, number("\nslabs not_shown="));
-	EXPECT_EQ(t, number(" slabs="), shown + number("\nslabs not_shown="));
+	EXPECT_EQ(t, number(" slabs="), nr_shown + number("\nslabs not_shown="));
 	give_all(c, 1000);
 	EXPECT_EQ(t, 0, kmem_cache_destroy(c));
 }
