@@ -23,9 +23,9 @@
 #define PIT_MODE2   0x34 /* channel 0, low byte then high byte */
 #define PIT_MODE0   0x30 /* one shot: it does not begin again */
 #define TIMER_IRQ   0u
-#define TIMER_TICKS 119u /* of 1.193 MHz: 10 kHz */
-#define NR_HITS     4u   /* interrupts at each depth */
-#define ROUNDS_MAX  1000000u
+#define TIMER_TICKS 119u       /* of 1.193 MHz: 10 kHz */
+#define NR_HITS     4u         /* interrupts at each depth */
+#define ROUNDS_MAX  100000000u /* of a timer that is dead; a busy host may keep it for a second */
 
 static struct {
 	struct page *page;
