@@ -118,7 +118,7 @@ def main():
         print("KTEST(walk, steps_that_failed)\n{")
         for line in re.findall(r"^#C (.*)$", log, re.M):
             print(f"\t{line}")
-        print("}")
+        print("\tEXPECT_EQ(t, 0, mm_check_all());\n}")
     return 0
 
 

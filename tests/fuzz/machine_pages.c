@@ -107,10 +107,10 @@ static bool take_block(struct slot *s, gfp_t gfp, unsigned int order)
 	enum model_answer answer = model_pages(gfp, order, MODEL_NO_LIMIT);
 	struct page *page;
 
+	world_undo("if (p[%u])\n\t\t__free_pages(p[%u], %u)", nr_of(s), nr_of(s), order);
 	fuzz_step("\tp[%u] = alloc_pages(%s, %u);", nr_of(s), world_gfp_text(gfp), order);
 	page = alloc_pages(gfp, order);
-	world_judge(answer, page, "alloc_pages()", "p", nr_of(s), "__free_pages(p[%u], %u)",
-		    nr_of(s), order);
+	world_judge(answer, page, "alloc_pages()", "p", nr_of(s));
 	if (!page)
 		return false;
 	s->order = order;
@@ -147,11 +147,11 @@ static void do_alloc_address(void)
 
 	if (!s)
 		return;
+	world_undo("free_pages((unsigned long)va[%u], %u)", nr_of(s), order);
 	fuzz_step("\tva[%u] = (void *)__get_free_pages(%s, %u);", nr_of(s), world_gfp_text(gfp),
 		  order);
 	va = __get_free_pages(gfp, order);
-	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s),
-		    "free_pages((unsigned long)va[%u], %u)", nr_of(s), order);
+	world_judge(answer, va, "__get_free_pages()", "va", nr_of(s));
 	if (!va)
 		return;
 	fuzz_step("\tp[%u] = virt_to_page(va[%u]);", nr_of(s), nr_of(s));
@@ -172,10 +172,10 @@ static void do_alloc_exact(void)
 	if (size)
 		answer = model_pages(gfp, log2_roundup(DIV_ROUND_UP(size, PAGE_SIZE)),
 				     MODEL_NO_LIMIT);
+	world_undo("if (va[%u])\n\t\tfree_pages_exact(va[%u], %zu)", nr_of(s), nr_of(s), size);
 	fuzz_step("\tva[%u] = alloc_pages_exact(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	va = alloc_pages_exact(size, gfp);
-	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s),
-		    "free_pages_exact(va[%u], %zu)", nr_of(s), size);
+	world_judge(answer, va, "alloc_pages_exact()", "va", nr_of(s));
 	if (!va)
 		return;
 	s->size = size;
@@ -225,19 +225,20 @@ static void do_alloc_coherent(void)
 	s->dev = (struct device){ "fuzz", op_mask(), op_mask() };
 	fuzz_step("\tdev[%u] = (struct device){ \"fuzz\", %#llx, %#llx };", nr_of(s), op_mask(),
 		  op_mask());
+	world_undo("dma_free_coherent(&dev[%u], %zu, va[%u], handle[%u])", nr_of(s), size, nr_of(s),
+		   nr_of(s));
 	fuzz_step("\tva[%u] = dma_alloc_coherent(&dev[%u], %zu, &handle[%u], %s);", nr_of(s),
 		  nr_of(s), size, nr_of(s), world_gfp_text(gfp));
 	va = dma_alloc_coherent(&s->dev, size, &s->handle, gfp);
-	world_judge(answer, va, "dma_alloc_coherent()", "va", nr_of(s),
-		    "dma_free_coherent(&dev[%u], %zu, va[%u], handle[%u])", nr_of(s), size,
-		    nr_of(s), nr_of(s));
+	world_judge(answer, va, "dma_alloc_coherent()", "va", nr_of(s));
 	if (!va)
 		return;
 	s->size = size;
 	own(s, COHERENT, virt_to_page(va), DIV_ROUND_UP(size, PAGE_SIZE),
 	    (gfp & ~GFP_PLACE_MASK) | __GFP_ZERO);
 	FUZZ_CHECK(s->handle == va_to_pa(va), "%p has another handle", va);
-	FUZZ_CHECK(page_to_pfn(s->page) + s->nr <= limit, "%p is beyond the mask", va);
+	fuzz_step("\tEXPECT_LE(t, %#llx, handle[%u] + %zu);", op_mask(), nr_of(s), size - 1);
+	FUZZ_CHECK(s->handle + (size - 1) <= op_mask(), "%p is beyond the mask", va);
 	FUZZ_CHECK(page_to_pfn(s->page) % (1ul << log2_roundup(s->nr)) == 0, "%p is not aligned",
 		   va);
 }
@@ -455,6 +456,7 @@ static void run(const unsigned char *data, unsigned long size)
 
 static void end(void)
 {
+	world_write_undo_down();
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		write_free_down(&slots[i]);
 }

@@ -233,13 +233,13 @@ static void do_create(void)
 	k->flags = flags[op->a & 7] | flags[op->b >> 5 & 3];
 	k->constructs = op->a & 0x10;
 	snprintf(name, sizeof(name), "fuzz-%u", nr_made++);
+	world_undo("EXPECT_EQ(t, 0, kmem_cache_destroy(c[%u]))", (unsigned int)(k - caches));
 	fuzz_step("\tc[%u] = kmem_cache_create(\"%s\", %zu, %zu, %#lx, %s);",
 		  (unsigned int)(k - caches), name, k->size, k->align, k->flags,
 		  k->constructs ? "ctor, dtor" : "NULL, NULL");
 	k->c = kmem_cache_create(name, k->size, k->align, k->flags, k->constructs ? ctor : NULL,
 				 k->constructs ? dtor : NULL);
-	world_judge(answer, k->c, "kmem_cache_create()", "c", (unsigned int)(k - caches),
-		    "EXPECT_EQ(t, 0, kmem_cache_destroy(c[%u]))", (unsigned int)(k - caches));
+	world_judge(answer, k->c, "kmem_cache_create()", "c", (unsigned int)(k - caches));
 	if (k->c)
 		FUZZ_CHECK(kmem_cache_size(k->c) == k->size, "a cache has another size");
 }
@@ -306,10 +306,11 @@ static void do_alloc(void)
 		return;
 	gfp = cache_gfp(k);
 	answer = predict_objects(k, gfp, 1);
+	world_undo("kfree(o[%u])", nr_of(s));
 	fuzz_step("\to[%u] = kmem_cache_alloc(c[%u], %s);", nr_of(s), (unsigned int)(k - caches),
 		  world_gfp_text(gfp));
 	obj = kmem_cache_alloc(k->c, gfp);
-	world_judge(answer, obj, "kmem_cache_alloc()", "o", nr_of(s), "kfree(o[%u])", nr_of(s));
+	world_judge(answer, obj, "kmem_cache_alloc()", "o", nr_of(s));
 	if (obj)
 		own_object(s, k, obj, gfp);
 }
@@ -417,13 +418,15 @@ static void do_kmalloc(void)
 
 	if (!s)
 		return;
+	if (size)
+		world_undo("kfree(o[%u])", nr_of(s));
 	fuzz_step("\to[%u] = kmalloc(%zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	p = kmalloc(size, gfp);
 	if (!size) {
 		FUZZ_CHECK(p == ZERO_SIZE_PTR, "kmalloc(0) is %p", p);
 		return;
 	}
-	world_judge(answer, p, "kmalloc()", "o", nr_of(s), "kfree(o[%u])", nr_of(s));
+	world_judge(answer, p, "kmalloc()", "o", nr_of(s));
 	if (!p)
 		return;
 	hold(s, p, ksize(p), NULL);
@@ -461,6 +464,8 @@ static void do_krealloc(void)
 		return;
 	if (!size)
 		model_drop(s->model);
+	if (size)
+		world_undo("if (moved[0])\n\t\to[%u] = moved[0]", nr_of(s));
 	fuzz_step("\tmoved[0] = krealloc(o[%u], %zu, %s);", nr_of(s), size, world_gfp_text(gfp));
 	p = krealloc(s->obj, size, gfp);
 	if (!size) {
@@ -469,8 +474,7 @@ static void do_krealloc(void)
 		return;
 	}
 	/* Who wants less keeps what he has, if need be. */
-	world_judge(size <= s->size ? MUST_SUCCEED : answer, p, "krealloc()", "moved", 0,
-		    "o[%u] = moved[0]", nr_of(s));
+	world_judge(size <= s->size ? MUST_SUCCEED : answer, p, "krealloc()", "moved", 0);
 	if (!p)
 		return;
 	FUZZ_CHECK(ksize(p) >= size, "ksize() is %zu of %zu bytes", ksize(p), size);
@@ -568,6 +572,7 @@ static void run(const unsigned char *data, unsigned long size)
 
 static void end(void)
 {
+	world_write_undo_down();
 	hoard_write_end_down();
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (slots[i].obj)

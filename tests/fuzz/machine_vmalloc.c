@@ -208,8 +208,9 @@ static void do_vmalloc(void)
 
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
+	world_undo("vfree(va[0])");
 	va = call_vmalloc(size, gfp, how);
-	world_judge(answer, va, "vmalloc()", "va", 0, "vfree(va[0])");
+	world_judge(answer, va, "vmalloc()", "va", 0);
 	if (!va)
 		return;
 	FUZZ_CHECK((uintptr_t)va % PAGE_SIZE == 0, "%p is not aligned", va);
@@ -272,10 +273,10 @@ static void do_page(void)
 	gfp = (in_interrupt_now() ? gfp & ~(gfp_t)__GFP_WAIT : gfp) | __GFP_NOWARN;
 	if (!pool[nr].page) {
 		answer = model_pages(gfp, 0, MODEL_NO_LIMIT);
+		world_undo("if (page[%u])\n\t\t__free_page(page[%u])", nr, nr);
 		fuzz_step("\tpage[%u] = alloc_page(%s);", nr, world_gfp_text(gfp));
 		pool[nr].page = alloc_page(gfp);
-		world_judge(answer, pool[nr].page, "alloc_page()", "page", nr,
-			    "__free_page(page[%u])", nr);
+		world_judge(answer, pool[nr].page, "alloc_page()", "page", nr);
 		if (!pool[nr].page)
 			return;
 		pool[nr].id = next_id++;
@@ -329,13 +330,13 @@ static void do_vmap(void)
 		pages[i] = pool[which[i]].page;
 		fuzz_step("\tpages[%u] = page[%u];", i, which[i]);
 	}
+	world_undo(ram ? "if (va[0])\n\t\tvm_unmap_ram(va[0], %u)" : "vunmap(va[0])", nr);
 	fuzz_step(ram ? "\tva[0] = vm_map_ram(pages, %u, 0, PROT_READ | PROT_WRITE);" :
 			"\tva[0] = vmap(pages, %u, VM_MAP, PROT_READ | PROT_WRITE);",
 		  nr);
 	va = ram ? vm_map_ram(pages, nr, 0, PROT_READ | PROT_WRITE) :
 		   vmap(pages, nr, VM_MAP, PROT_READ | PROT_WRITE);
-	world_judge(answer, va, "vmap()", "va", 0,
-		    ram ? "vm_unmap_ram(va[0], %u)" : "vunmap(va[0])", nr);
+	world_judge(answer, va, "vmap()", "va", 0);
 	if (!va)
 		return;
 	a = new_area(ram ? MAP_RAM : VMAP, va, nr);
@@ -374,9 +375,10 @@ static void do_ioremap(void)
 
 	if (in_interrupt_now() || !find_area(1u << EMPTY))
 		return;
+	world_undo("iounmap(va[0])");
 	fuzz_step("\tva[0] = ioremap(%#llx, %zu);", pa, size);
 	va = ioremap(pa, size);
-	world_judge(answer, va, "ioremap()", "va", 0, "iounmap(va[0])");
+	world_judge(answer, va, "ioremap()", "va", 0);
 	if (!va)
 		return;
 	FUZZ_CHECK(((uintptr_t)va & ~PAGE_MASK) == (pa & ~PAGE_MASK), "another offset");
@@ -568,6 +570,7 @@ static void write_pool_down(void)
 
 static void end(void)
 {
+	world_write_undo_down();
 	hoard_write_end_down();
 	for (unsigned int i = 0; i < NR_AREAS; i++)
 		write_free_down(&areas[i]);

@@ -6,7 +6,7 @@
  * and the counts must be theirs, whatever the owners hold meanwhile.  When all that was taken is
  * given back, as many pages must be free as there were; but page tables are never given back.
  *
- * STATE.  noted.
+ * STATE.  noted; undo: what gives back what is being asked for.
  *
  * CONTEXT.  A child of the fuzzer.
  */
@@ -28,6 +28,8 @@ static struct {
 	unsigned long nr_free;
 	unsigned long nr_pgtable;
 } noted;
+
+static char undo[TEXT_MAX];
 
 static void settle(void)
 {
@@ -164,22 +166,31 @@ void world_call(bool in_interrupt, QAPI void (*fn)(void))
 		fn();
 }
 
-void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
-		 unsigned int nr, const char *undo, ...)
+void world_undo(const char *fmt, ...)
 {
-	char text[TEXT_MAX];
 	va_list args;
 
+	va_start(args, fmt);
+	vsnprintf(undo, sizeof(undo), fmt, args);
+	va_end(args);
+}
+
+void world_write_undo_down(void)
+{
+	if (*undo)
+		fuzz_step("\t%s;", undo);
+}
+
+void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
+		 unsigned int nr)
+{
 	if (answer == MUST_FAIL)
 		fuzz_step("\tASSERT_EQ(t, NULL, %s[%u]);", array, nr);
 	else if (answer == MUST_SUCCEED || succeeded)
 		fuzz_step("\tASSERT_NE(t, NULL, %s[%u]);", array, nr);
-	if (answer == MUST_SUCCEED && !succeeded) {
-		va_start(args, undo);
-		vsnprintf(text, sizeof(text), undo, args);
-		va_end(args);
-		fuzz_step("\t%s;", text);
-	}
+	if (answer == MUST_FAIL)
+		*undo = '\0';
 	FUZZ_CHECK(answer != MUST_SUCCEED || succeeded, "%s: had to succeed", request);
 	FUZZ_CHECK(answer != MUST_FAIL || !succeeded, "%s: had to fail", request);
+	*undo = '\0';
 }

@@ -31,11 +31,17 @@ const char *world_gfp_text(gfp_t gfp);
 void world_call(bool in_interrupt, QAPI void (*fn)(void));
 
 /*
+ * Before a request: what gives back the result, as C.  If the run ends in the request, or in the
+ * judgement on it, a test that is made of the steps goes on, and needs it.
+ */
+void world_undo(const char *fmt, ...) __printf(1, 2);
+void world_write_undo_down(void);
+
+/*
  * What came of a request must be what was predicted; a test made of the steps asserts it, too.
- * @array, @nr: where the test has the result; @undo: what gives that back, where the test goes on
- * and the run does not.
+ * @array, @nr: where the test has the result.
  */
 void world_judge(enum model_answer answer, bool succeeded, const char *request, const char *array,
-		 unsigned int nr, const char *undo, ...) __printf(6, 7);
+		 unsigned int nr);
 
 #endif
