@@ -3,9 +3,9 @@
  *
  * IDEA.  The root pointer is copied into the information block, the newer kind if there are both
  * and its checksums are right.
- * The framebuffer is described as the firmware's current mode has it: that of the first screen with
- * linear pixels.  A machine with several outputs also has one that stands for all of them, which has
- * none.
+ * The framebuffer is described as the firmware's current mode has it: that of the first screen
+ * with linear pixels.  A machine with several outputs also has one that stands for all of them,
+ * which has none.
  *
  * STATE.  None.
  *
