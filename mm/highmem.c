@@ -35,7 +35,8 @@
  * its way between 1 and n: that is one atomic instruction anywhere.  It is safe because a count
  * leaves 0 and comes back to 0, from 1 only and by compare-and-exchange, under the lock.  Whoever
  * has added to a count above 0 has therefore pinned the slot's page, and looks whether it is his:
- * between his reading page->virtual and his adding, the slot may have changed hands.
+ * between his reading page->virtual and his adding, the slot may have changed hands.  A report reads
+ * a slot's page and caller whoever changes them, so each is written in one access.
  *
  * Whoever flushes keeps his CPU meanwhile (preemption off), so those who wait for him may spin.
  *
@@ -149,8 +150,8 @@ static struct kmap_slot *next_free(void) __must_hold(pkmap_lock)
 static void fill(struct kmap_slot *s, struct page *page, const void *caller) __must_hold(pkmap_lock)
 {
 	pte_set(s->pte, pte_make(page_to_pfn(page), KMAP_PROT, 0));
-	s->page = page;
-	s->caller = caller;
+	WRITE_ONCE(s->page, page);
+	WRITE_ONCE(s->caller, caller);
 	atomic_fetch_add(&s->count, 2);
 	if (PageHighMem(page))
 		WRITE_ONCE(page->virtual, slot_address(s));
@@ -163,7 +164,7 @@ static inline void *map_shared(struct page *page, const void *caller) __must_hol
 
 	if (s) {
 		if (add_user(s) == 1)
-			s->caller = caller;
+			WRITE_ONCE(s->caller, caller);
 		return slot_address(s);
 	}
 	s = next_free();
@@ -181,7 +182,7 @@ static inline bool empty(struct kmap_slot *s) __must_hold(pkmap_lock)
 	pte_set(s->pte, pte_none());
 	if (PageHighMem(s->page))
 		WRITE_ONCE(s->page->virtual, NULL);
-	s->page = NULL;
+	WRITE_ONCE(s->page, NULL);
 	return true;
 }
 
@@ -298,7 +299,7 @@ QAPI void *kmap_slot(struct page *page)
 	if (likely(count > 0 && atomic_cmpxchg(&s->count, count, count + 1) == count)) {
 		if (likely(s->page == page)) {
 			if (count == 1)
-				s->caller = __builtin_return_address(0);
+				WRITE_ONCE(s->caller, __builtin_return_address(0));
 			return va;
 		}
 		atomic_fetch_add(&s->count, -1);

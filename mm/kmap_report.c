@@ -134,7 +134,7 @@ QAPI bool pkmap_describe(struct out *o, uintptr_t va)
 		return true;
 	}
 	out_printf(o, " pfn=0x%05lx by=", page_to_pfn(page));
-	vm_caller_show(o, s->caller);
+	vm_caller_show(o, READ_ONCE(s->caller));
 	out_printf(o, "\n");
 	return true;
 }
