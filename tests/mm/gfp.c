@@ -150,6 +150,50 @@ KTEST(gfp, a_failure_is_reported_with_order_flags_and_the_state_of_each_zone)
 	EXPECT_GE(t, 1, capture_count(c, "fail_one_request"));
 }
 
+static unsigned long number(const char **p)
+{
+	unsigned long n = 0;
+
+	for (; **p >= '0' && **p <= '9'; ++*p)
+		n = n * 10 + (unsigned long)(**p - '0');
+	return n;
+}
+
+/* "3*4kB 0*8kB 1*16kB = 28kB": is the last number, not 0, the sum of the products? */
+static bool adds_up(const char *p)
+{
+	unsigned long sum = 0, n;
+
+	for (; *p && *p != '\n'; p++) {
+		if (*p < '0' || *p > '9')
+			continue;
+		n = number(&p);
+		if (*p++ != '*')
+			return sum && sum == n;
+		sum += n * number(&p);
+	}
+	return false;
+}
+
+KTEST(gfp, a_failure_s_report_counts_the_free_blocks_of_each_order)
+{
+	unsigned int nr_found = 0;
+	struct capture *c;
+	HOARD(h);
+
+	hoard_machine(&h);
+	/* More than per-CPU lists take, less than one block of what is asked for. */
+	for (unsigned int i = 0; i < PAGEBLOCK_NR_PAGES / 2; i++)
+		hoard_free_one(&h);
+	c = capture_begin();
+	EXPECT_EQ(t, NULL, alloc_pages(GFP_ATOMIC, MAX_ORDER - 1));
+	capture_end(c);
+	hoard_free(&h);
+	for (const char *line = c->text; line; line = strstr(line + 1, "\n"))
+		nr_found += adds_up(line + 1);
+	EXPECT_GE(t, 1, nr_found);
+}
+
 KTEST(gfp, each_failure_is_reported_anew)
 {
 	struct capture *c = fail_one_request(GFP_ATOMIC, 0);
