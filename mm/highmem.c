@@ -35,8 +35,8 @@
  * its way between 1 and n: that is one atomic instruction anywhere.  It is safe because a count
  * leaves 0 and comes back to 0, from 1 only and by compare-and-exchange, under the lock.  Whoever
  * has added to a count above 0 has therefore pinned the slot's page, and looks whether it is his:
- * between his reading page->virtual and his adding, the slot may have changed hands.  A report reads
- * a slot's page and caller whoever changes them, so each is written in one access.
+ * between his reading page->virtual and his adding, the slot may have changed hands.  A report
+ * reads a slot's page and caller whoever changes them, so each is written in one access.
  *
  * Whoever flushes keeps his CPU meanwhile (preemption off), so those who wait for him may spin.
  *

@@ -5,13 +5,13 @@ usage: faults.py --program QUARRY [--filter GLOBS] [--mem SIZE] [--jobs N] [--ev
 
 A run of a test is a process of its own, as `QUARRY -m SIZE test=NAME faults=WHAT` would be (the
 words are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts the
-points; then each point fails alone, and, where mm/ got by without, together with all that follow in
-the same call.  A test that draws random numbers is run by 20 seeds, one point in fifty failing; in
-some of these runs a point must have failed.  A run is good when nothing panicked, no sanitizer
-spoke, the failure was met by a call that was made again, every expectation of the test held, and
-the world was as before.  tests/faults.tsv names tests that expect figures which a shortage changes: of
-those expectations may fail, nothing else; and those with so few points that no seed meets one.  A
-test that needs no such excuse is to leave it.
+points; then each point fails alone, and, where mm/ got by without, together with all that follow
+in the same call.  A test that draws random numbers is run by 20 seeds, one point in fifty
+failing; in some of these runs a point must have failed.  A run is good when nothing panicked, no
+sanitizer spoke, the failure was met by a call that was made again, every expectation of the test
+held, and the world was as before.  tests/faults.tsv names tests that expect figures which a
+shortage changes: of those expectations may fail, nothing else; and those with so few points that
+no seed meets one.  A test that needs no such excuse is to leave it.
 """
 
 import argparse
