@@ -16,7 +16,8 @@ import run_qemu  # noqa: E402
 KERNEL = os.environ.get("QUARRY_KERNEL", str(ROOT / "build/x86-gcc/quarry.elf"))
 BUDGETED = "|".join((
     "kmem_cache(*) pair", "kmalloc(*) pair", "kmap*", "page_address highmem (*)", "dma_*", "vm*",
-    "ioremap*", "kvmalloc*", "alloc_pages_bulk*", "get_page*", "kfree(NULL)"))
+    "vzalloc*", "ioremap*", "mempool*", "kvmalloc*", "alloc_pages_bulk*", "get_page*",
+    "kfree(NULL)"))
 
 LOG = """\
 bench row="calib 100 nops" cost=100 mean=100.0 min=100 max=100 n=101

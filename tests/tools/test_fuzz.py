@@ -147,7 +147,7 @@ def test_a_walk_is_printed_as_c(tmp_path, monkeypatch, capsys, needed, status):
         assert out == "reduce: a.b passes\n"
         return
     assert " * panic: at #\n" in out and "\n * steps 7 30 */\n" in out
-    assert out.endswith("{\n\ttake(1);\n\tgive(2);\n}\n")
+    assert out.endswith("{\n\ttake(1);\n\tgive(2);\n\tEXPECT_EQ(t, 0, mm_check_all());\n}\n")
 
 
 def test_a_walk_that_cannot_be_run_is_an_error():
