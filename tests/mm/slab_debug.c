@@ -525,15 +525,10 @@ static bool users_are_kept(void)
 
 KTEST(slab_debug, relatives_of_kmalloc_name_their_callers)
 {
-	char *p[] = { kstrdup("a string", GFP_KERNEL),
-		      kstrndup("a string", 3, GFP_KERNEL),
-		      kmemdup("bytes", 5, GFP_KERNEL),
-		      kasprintf(GFP_KERNEL, "%d", 12345),
-		      krealloc(NULL, 3000, GFP_KERNEL),
-		      kzalloc(100, GFP_KERNEL),
-		      kmalloc_array(3, 50, GFP_KERNEL),
-		      kcalloc(3, 70, GFP_KERNEL),
-		      krealloc(NULL, KMALLOC_CACHE_MAX, GFP_KERNEL) };
+	char *p[] = { kstrdup("a string", GFP_KERNEL),  kstrndup("a string", 3, GFP_KERNEL),
+		      kmemdup("bytes", 5, GFP_KERNEL),  kasprintf(GFP_KERNEL, "%d", 12345),
+		      krealloc(NULL, 3000, GFP_KERNEL), kzalloc(100, GFP_KERNEL),
+		      kmalloc_array(3, 50, GFP_KERNEL), kcalloc(3, 70, GFP_KERNEL) };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
 		if (p[i] && users_are_kept())
@@ -542,6 +537,18 @@ KTEST(slab_debug, relatives_of_kmalloc_name_their_callers)
 		EXPECT_NE(t, NULL, p[i]);
 		kfree(p[i]);
 	}
+}
+
+KTEST_NEEDS(slab_debug, krealloc_names_its_caller_for_an_object_of_the_largest_class_too,
+	    .ram_mib = 12)
+{
+	void *p = krealloc(NULL, KMALLOC_CACHE_MAX, GFP_KERNEL);
+
+	ASSERT_NE(t, NULL, p);
+	if (users_are_kept())
+		EXPECT_TRUE(t, line_names(whatis(t, p), "\nallocated by=",
+					  "krealloc_names_its_caller_for_an_object_of_"));
+	kfree(p);
 }
 
 KTEST(slab_debug, kfree_sensitive_and_a_krealloc_that_moves_name_their_callers)
