@@ -76,20 +76,25 @@ QAPI bool option_given(const char *word)
 	return false;
 }
 
-/* @value: what stands behind the option's name, up to a blank; without letters all are meant. */
+/*
+ * @value: what stands behind the option's name, up to a blank; without letters all are meant.  With
+ * a letter that is none the kernel ignores all of it.
+ */
 static bool debug_value_has(const char *value, const char *name, const char *letters)
 {
 	char glob[SLAB_NAME_MAX] = "*", *end;
-	bool any = !*value || *value == ' ' || *value == ',';
+	bool any = !*value || *value == ' ' || *value == ',', bad = false;
 
-	for (; *value && *value != ' ' && *value != ','; value++)
+	for (; *value && *value != ' ' && *value != ','; value++) {
 		any |= strchr(letters, *value) != NULL;
+		bad |= strchr("FZPU", *value) == NULL;
+	}
 	if (*value == ',')
 		strlcpy(glob, value + 1, sizeof(glob));
 	end = strchr(glob, ' ');
 	if (end)
 		*end = '\0';
-	return any && glob_match(glob, name);
+	return any && !bad && glob_match(glob, name);
 }
 
 QAPI bool slab_debug_given(const char *name, const char *letters)
