@@ -20,6 +20,7 @@
 #include <quarry/kernel.h>
 #include <quarry/pgtable.h>
 #include <quarry/port.h>
+#include <quarry/slab.h>
 #include <quarry/string.h>
 
 QAPI unsigned long zone_nr_blocks(const struct zone *z, unsigned int order)
