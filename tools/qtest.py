@@ -340,8 +340,8 @@ def junit_tests(path):
 
 
 def program_named_in(path):
-    """The host program that a pytest file runs, BUILD / "host/NAME" in its text, or ""."""
-    named = re.search(r'BUILD / "(host/[\w-]+)"', path.read_text(encoding="utf-8"))
+    """What a pytest file runs, BUILD / "host/NAME" or "hosted/NAME" in its text, or ""."""
+    named = re.search(r'BUILD / "(host(?:ed)?/[\w-]+)"', path.read_text(encoding="utf-8"))
     return str(BUILD / named[1]) if named else ""
 
 

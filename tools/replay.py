@@ -128,7 +128,11 @@ def take_costs(result, costs):
     for kind in result.kinds.values():
         kind.update(total=0, min=None, median=None)
     for call, cost in costs.items():
-        result.kinds[KIND_OF_CALL.get(call, call)]["total"] += cost
+        kind = result.kinds.get(KIND_OF_CALL.get(call, call))
+        if kind:
+            kind["total"] += cost
+        else:
+            result.problems.append(f"{call}() was called, and no record says so")
 
 
 # ---- running ------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def is_32_bit(program):
 
 
 def run(argv, **keys):
-    """What @argv said; if it failed, that is why the packages cannot be had."""
+    """Run @argv; if it fails, what it said is why the packages cannot be had."""
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=FETCH_TIMEOUT, check=False, **keys)

@@ -337,7 +337,8 @@ static void do_alloc_bulk(void)
 	if (answer == MUST_SUCCEED && !got)
 		fuzz_step("\tkmem_cache_free_bulk(c[%u], nr, bulk);", (unsigned int)(k - caches));
 	FUZZ_CHECK(!got || got == nr, "kmem_cache_alloc_bulk() gives %u of %u", got, nr);
-	FUZZ_CHECK(got ? answer != MUST_FAIL : answer != MUST_SUCCEED, "it had to be otherwise");
+	FUZZ_CHECK(got ? answer != MUST_FAIL : answer != MUST_SUCCEED,
+		   "kmem_cache_alloc_bulk() gives %u, it had to %s", got, got ? "fail" : "succeed");
 	for (unsigned int i = 0; i < got; i++) {
 		struct slot *s = find_slot(false);
 

@@ -15,6 +15,8 @@ import run_qemu  # noqa: E402
 import traces  # noqa: E402
 
 KERNEL = os.environ.get("QUARRY_KERNEL", str(ROOT / "build/x86-gcc/quarry.elf"))
+BUILD = Path(os.environ.get("QUARRY_BUILD") or ROOT / "build")
+PROGRAM = BUILD / "hosted/quarry-m32-gcc-fast"
 ALL, OBJECTS, PAGES, CHECK, _ = replay.RUNS
 
 LOG = """\
@@ -145,6 +147,25 @@ def test_every_budget_is_of_a_figure_that_there_is():
 def test_only_what_calls_c_calls_is_counted():
     costs = replay.called_costs(CALLGRIND)
     assert costs == {"kmalloc": 120, "cache_alloc_kernel": 11}
+
+
+def test_a_call_that_no_record_asked_for_is_a_problem():
+    result = result_of(LOG)
+    replay.take_costs(result, {"kmalloc": 120, "kfree": 40})
+    assert result.per_op == 160 / 4 and not result.problems
+    replay.take_costs(result, {"free_pages": 7})
+    assert result.problems == ["free_pages() was called, and no record says so"]
+
+
+# ---- a process ----------------------------------------------------------------------------------
+
+
+def test_what_is_alive_at_the_end_is_given_back_at_no_cost():
+    alloc = b"".join(traces.RECORD.pack(traces.KMALLOC, 0, 0, 0xd0, number, 100, 0)
+                     for number in range(1, 101))
+    result = replay.replay_in_process(PROGRAM, traces.Trace("living", (), alloc), OBJECTS)
+    assert not result.problems
+    assert list(result.kinds) == ["kmalloc"]
 
 
 # ---- the kernel ---------------------------------------------------------------------------------

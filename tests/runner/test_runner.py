@@ -208,6 +208,8 @@ def test_the_host_program_of_a_pytest_file_is_built_before_it_runs(fake_make, mo
     job = qtest.pytest_job(path, "kernel")
     qtest.build_host_programs([job.program])
     assert words.read_text().split()[-1] == target
+    path.write_text('PROGRAM = BUILD / "hosted/quarry-a-b"\n')
+    assert qtest.pytest_job(path, "kernel").program.endswith("/hosted/quarry-a-b")
     path.write_text("# names none\n")
     assert qtest.pytest_job(path, "kernel").program == ""
 
