@@ -8,8 +8,8 @@ first that finds something wrong has killed it.  A drawn one that does not compi
 kernel's compiler makes the same code, is no mutant, and the next of the draw takes its place.
 
 tests/mutants/equivalent.txt names drawn mutants that nobody can tell from the original, with the
-reason and the day on which somebody else accepted it.  They count as survivors; at most EQUIVALENT_MAX may be among those
-drawn, and one that is killed is an error in that file.
+reason and the day on which somebody else accepted it. They count as survivors; at most
+EQUIVALENT_MAX may be among those drawn, and one that is killed is an error in that file.
 
 Verdicts go to build/mutants/results.jsonl, one a line, as they come.  A further run takes from
 there what still holds: that a mutant was killed as long as the code under test (CODE) is the same,
