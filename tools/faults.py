@@ -3,9 +3,9 @@
 
 usage: faults.py --program QUARRY [--filter GLOBS] [--machine WORDS]... [--jobs N] [--every N]
 
-A machine is its RAM, its CPUs and words of its command line.  A test is run on the first to which it applies.
-A run of it is a process of its own, as `QUARRY -m SIZE test=NAME faults=WHAT` would be (the words
-are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts the
+A machine is its RAM, its CPUs and words of its command line.  A test is run on the first to which it
+applies.  A run of it is a process of its own, as `QUARRY -m SIZE test=NAME faults=WHAT` would be
+(the words are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts the
 points; then each point fails alone, and, where mm/ got by without, together with all that follow in
 the same call.  A test that draws random numbers is run by 20 seeds, one point in fifty failing; in
 some of these runs a point must have failed.  A run is good when nothing panicked, no sanitizer
