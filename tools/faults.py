@@ -3,16 +3,16 @@
 
 usage: faults.py --program QUARRY [--filter GLOBS] [--machine WORDS]... [--jobs N] [--every N]
 
-A machine is its RAM, its CPUs and words of its command line.  A test is run on the first to which it
-applies.  A run of it is a process of its own, as `QUARRY -m SIZE test=NAME faults=WHAT` would be
-(the words are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts the
-points; then each point fails alone, and, where mm/ got by without, together with all that follow in
-the same call.  A test that draws random numbers is run by 20 seeds, one point in fifty failing; in
-some of these runs a point must have failed.  A run is good when nothing panicked, no sanitizer
-spoke, the failure was met by a call that was made again, every expectation of the test held, and
-the world was as before.  tests/faults.tsv names tests that expect figures which a shortage changes:
-of those expectations may fail, nothing else; and those with so few points that no seed meets one.
-A test that needs no such excuse is to leave it.
+A machine is its RAM, its CPUs and words of its command line.  A test is run on the first to which
+it applies.  A run of it is a process of its own, as `QUARRY -m SIZE test=NAME faults=WHAT` would be
+(the words are in tests/faults.c): a copy of one that has booted (`QUARRY -f`).  The first counts
+the points; then each point fails alone, and, where mm/ got by without, together with all that
+follow in the same call.  A test that draws random numbers is run by 20 seeds, one point in fifty
+failing; in some of these runs a point must have failed.  A run is good when nothing panicked, no
+sanitizer spoke, the failure was met by a call that was made again, every expectation of the test
+held, and the world was as before.  tests/faults.tsv names tests that expect figures which a
+shortage changes: of those expectations may fail, nothing else; and those with so few points that no
+seed meets one.  A test that needs no such excuse is to leave it.
 
 With several CPUs, calls overlap, and tests/faults.c follows one at a time: a failure there may have
 been in a call that it did not know of.  All else is judged as with one CPU.
