@@ -50,6 +50,11 @@ def test_each_way_in_which_a_run_can_be_wrong_is_named(run, why):
     assert why in run.verdict(False) and bool(why) == bool(run.verdict(False))
 
 
+def test_where_calls_overlap_a_failure_may_be_in_an_unknown_one():
+    assert not dataclasses.replace(run_of(outside="1"), overlap=True).verdict(False)
+    assert dataclasses.replace(run_of(outside="1", world="1"), overlap=True).verdict(False)
+
+
 def test_only_expectations_may_fail_of_a_test_with_figures_that_change():
     assert not run_of("\nnot ok 1 a.b\n").verdict(True)
     assert run_of("\nnot ok 1 a.b\n", world="1").verdict(True)
@@ -59,8 +64,8 @@ def test_only_expectations_may_fail_of_a_test_with_figures_that_change():
 class Recorded(faults.Faults):
     """Runs that are known already: the first counts the points."""
 
-    def __init__(self, exact, *runs, idle=()):
-        super().__init__(argparse.Namespace(every=1, mem="64M"), exact, idle)
+    def __init__(self, exact, *runs, idle=(), machine="64M 1"):
+        super().__init__(argparse.Namespace(every=1, jobs=1), machine, exact, idle)
         self.runs = list(runs)
 
     def run(self, name, what):
@@ -86,6 +91,25 @@ def test_walks_of_which_none_had_a_failure_are_one(capsys):
     assert "excuses its walks" in capsys.readouterr().out
     without = [run_of(random="1", points="0")] + 20 * [idle]
     assert not Recorded([], *without).test("a.b").failures
+
+
+def test_a_test_is_run_on_the_first_machine_that_it_applies_to(capsys):
+    skipped, counted, fails = run_of("\n1..0\n"), run_of(points="1"), run_of(world="1")
+    small = Recorded([], skipped, skipped, counted, run_of())
+    large = Recorded([], skipped, counted, fails, machine="64M 1 highmem=32M page_owner=1")
+    results = faults.on_machines([small, large], ["a.none", "a.large", "a.small"])
+    assert not small.runs and not large.runs
+    assert {r.name: (r.applies, len(r.failures)) for r in results} == {
+        "a.none": (False, 0), "a.large": (True, 1), "a.small": (True, 0)}
+    faults.show_unmet(results, {"a.none": "ram>=9M"})
+    faults.show_unmet(results, {"a.none": "highmem,edu"})
+    assert faults.summary(results, 1) == 1
+    out = capsys.readouterr().out
+    assert re.search("again: .* CPUS=1 .*test=a.large faults=1 .* highmem=32M page_owner=1'$", out,
+                     re.MULTILINE)
+    assert "# 1 tests apply to none of the machines:\n#   ram>=9M: a.none\n" in out
+    assert f"#   edu, {faults.UNMET['edu']}: a.none\n" in out
+    assert "faults: 1 passed, 1 failed\n" in out
 
 
 def test_the_two_kinds_of_excuses_are_told_apart(tmp_path):
