@@ -48,12 +48,15 @@ hosted: setup
 		$(hosted-program) </dev/null >&2
 	@$(UNDER) $(hosted-program) $(hosted-args)
 
-# Lines and branches of mm/ and lib/ that the tests reach, as a process.
+# Lines and branches of mm/ and lib/ that the tests reach, as a process; what mm/ must have, in percent.
+COVERAGE_LINES ?= 95
+COVERAGE_BRANCHES ?= 90
 .PHONY: coverage
 coverage: setup
 	@+$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) \
 		$(hosted-out)/quarry-m32-gcc-cov </dev/null >&2
-	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/coverage.py
+	@QUARRY_BUILD="$(abspath $(BUILD))" $(PYTHON) tools/coverage.py \
+		--lines $(COVERAGE_LINES) --branches $(COVERAGE_BRANCHES)
 
 # Random inputs against the oracles of tests/fuzz; MERGE=1: then keep what is new, and small.
 .PHONY: fuzz
@@ -133,7 +136,8 @@ Verbs
   make test-long  the same on every combination of the axes, longer, and under Bochs
   make bench      what operations cost in guest instructions, beside Linux's; fails beyond a budget
   make replay     allocation traces of Linux and of programs through mm/: cost and footprint
-  make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML
+  make coverage   lines and branches of mm/ and lib/ that the tests reach, as text and HTML; fails
+                  when mm/ has less than 95 and 90 percent
   make fuzz       random inputs and operations against oracles, under sanitizers: tests/fuzz/README.md
   make mutants    plants bugs in copies of mm/, by a seed and by hand: do the tests find them?
   make faults     each test again with each of its allocation points failing, as processes, some in

@@ -2,12 +2,12 @@
 """coverage.py - which lines and branches of mm/ and lib/ the tests reach, run in processes.
 
 The program is a variant with gcov's counters; it is given the runs below and every crime of
-tests.cfg.  Then gcovr adds up: a table of the files and the totals go to standard output, the pages
-with every line to BUILD/coverage/index.html, and the list of lines that were not reached to
-BUILD/coverage/missing.txt.  A run that fails fails the coverage: its figures would be of a broken
-kernel.
+tests.cfg.  Then gcovr adds up: a table of the files and, last, the totals of mm/ and of lib/ go to
+standard output, the pages with every line to BUILD/coverage/index.html, and the list of lines that
+were not reached to BUILD/coverage/missing.txt.  The exit status is 1 when mm/ misses its goal, in
+percent, or when a run fails: the figures would be of a broken kernel.
 
-usage: coverage.py [--variant NAME]
+usage: coverage.py [--variant NAME] [--lines GOAL] [--branches GOAL]
 """
 import argparse
 import os
@@ -30,7 +30,8 @@ RUNS = (
     ["-i", f"{MAPS}/hostile-islands.map", "e820=hostile-islands.map", "test=*", "steps=2000"],
     ["-i", f"{MAPS}/hostile-comb-400.map", "e820=hostile-comb-400.map", "test=*", "steps=2000"],
 )
-PARTS = ("mm/", "lib/")
+PARTS = ("lib/", "mm/")
+BELOW_LINES, BELOW_BRANCHES = 2, 4      # bits of gcovr's exit status
 
 
 def run_all(program, variant):
@@ -49,20 +50,46 @@ def run_all(program, variant):
 
 
 def report(objects, out):
-    """Both reports of gcovr; the text one is returned."""
-    command = ["gcovr", "--root", str(ROOT), "--exclude-unreachable-branches",
-               *(arg for part in PARTS for arg in ("--filter", part)), str(objects)]
-    subprocess.run([*command, "--html-details", str(out / "index.html")], check=True, cwd=ROOT)
-    lines = subprocess.run([*command, "--txt"], check=True, cwd=ROOT, stdout=subprocess.PIPE,
-                           text=True).stdout
-    branches = subprocess.run([*command, "--txt", "--branches"], check=True, cwd=ROOT,
-                              stdout=subprocess.PIPE, text=True).stdout
-    return lines, branches
+    """Collect the counters in @out/coverage.json and as pages; both tables are returned."""
+    gcovr = ["gcovr", "--root", str(ROOT)]
+    traces = str(out / "coverage.json")
+    subprocess.run([*gcovr, "--exclude-unreachable-branches",
+                    *(arg for part in PARTS for arg in ("--filter", part)), "--json", traces,
+                    "--html-details", str(out / "index.html"), str(objects)], check=True, cwd=ROOT)
+    return [subprocess.run([*gcovr, "--add-tracefile", traces, "--txt", *more], check=True,
+                           cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+            for more in ([], ["--branches"])]
+
+
+def total(out, part, lines=0, branches=0):
+    """Print the totals of @part; is it at @lines and @branches percent at least?"""
+    done = subprocess.run(
+        ["gcovr", "--root", str(ROOT), "--add-tracefile", str(out / "coverage.json"), "--filter",
+         part, "--txt", os.devnull, "--print-summary", "--fail-under-line", str(lines),
+         "--fail-under-branch", str(branches)], check=False, cwd=ROOT, stdout=subprocess.PIPE,
+        text=True)
+    if done.returncode & ~(BELOW_LINES | BELOW_BRANCHES):
+        raise subprocess.CalledProcessError(done.returncode, done.args)
+    for line in done.stdout.splitlines():
+        if line.startswith(("lines:", "branches:")):
+            print(f"{part:4} {line}")
+    return done.returncode == 0
+
+
+def totals(out, lines, branches):
+    """Print the totals of each part; does mm/ reach its goal?"""
+    total(out, "lib/")
+    reached = total(out, "mm/", lines, branches)
+    print(f"coverage: the goal for mm/, {lines:g} % of lines and {branches:g} % of branches, is "
+          f"{'reached' if reached else 'missed'}", flush=True)
+    return reached
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--variant", default="m32-gcc-cov")
+    parser.add_argument("--lines", type=float, default=95)
+    parser.add_argument("--branches", type=float, default=90)
     args = parser.parse_args()
     objects = BUILD / "hosted" / args.variant
     for old in objects.rglob("*.gcda"):
@@ -73,10 +100,11 @@ def main():
     lines, branches = report(objects, out)
     (out / "missing.txt").write_text(lines + branches, encoding="utf-8")
     print("lines\n" + lines + "\nbranches\n" + branches)
-    print(f"coverage: pages in {os.path.relpath(out)}/index.html")
+    print(f"coverage: pages in {os.path.relpath(out)}/index.html", flush=True)
     for why in wrong:
         print(f"coverage: a run went wrong: {why}", file=sys.stderr)
-    return 1 if wrong else 0
+    reached = totals(out, args.lines, args.branches)
+    return 0 if reached and not wrong else 1
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ import fuzz
 import ktap
 import qhosted
 import run_qemu
+import walks
 from run_bochs import boot_bochs
 from run_qemu import (BUILD, ROOT, Console, Machine, MachineEnded, StartError, boot,
                       module_files)
@@ -74,6 +75,7 @@ class Verdict:
     problems: list = dataclasses.field(default_factory=list)
     not_applicable: dict = dataclasses.field(default_factory=dict)
     seen: list = dataclasses.field(default_factory=list)
+    walks: list = dataclasses.field(default_factory=list)   # lines on random tests that failed
     log: str = ""
     seconds: float = 0.0
     durations: dict = dataclasses.field(default_factory=dict)
@@ -228,6 +230,13 @@ def row_with_its_kernel(row):
     return dataclasses.replace(row, machine=machine), None if path else text
 
 
+def with_walks(row, verdict):
+    """The verdict, with what the random tests that failed need for it."""
+    if verdict.failed and not row.must_panic:
+        verdict.walks = walks.explain(row, verdict.log, build_host_programs, run_program)
+    return verdict
+
+
 def row_job(row):
     def run(stream):
         configured, failure = row_with_its_kernel(row)
@@ -242,7 +251,7 @@ def row_job(row):
                 return Verdict(problems=[wrong])
         booted = boot_bochs if row.kind == "bochs" else boot
         arguments = (configured.machine, row.timeout) + (() if row.kind == "bochs" else (stream,))
-        return judge_row(configured, booted(*arguments))
+        return with_walks(configured, judge_row(configured, booted(*arguments)))
     return Job(row.name, row.kind, run, row.machine.append)
 
 
@@ -304,7 +313,7 @@ def hosted_job(row):
     def run(stream):
         outcome = qhosted.run_hosted(row, run_program)
         stream(outcome.log)
-        return judge_row(row, outcome)
+        return with_walks(row, judge_row(row, outcome))
     return Job(row.name, row.kind, run, row.append, row.program)
 
 
@@ -501,6 +510,8 @@ class Printer:
                     print(f"      not ok {test.name}")
                     for line in test.diagnostics:
                         print(f"        {line}")
+            for line in verdict.walks:
+                print(f"      {line}")
             if verdict.failed and verdict.log:
                 print(f"      the end of {log_file}:")
                 for line in verdict.log.splitlines()[-LOG_TAIL:]:

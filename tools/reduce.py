@@ -7,8 +7,10 @@ of steps are left out, halving the runs, as long as the same expectation fails o
 comes.  What remains is printed: the numbers of the steps, and what they do.  After a failed
 expectation a walk gives back what it holds, and says so; a panic leaves that to the reader.
 
-usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] TEST [WORD]...
+usage: reduce.py [--variant NAME] [--mem SIZE] [--seed N] [--steps N] [--time SECONDS]
+                 TEST [WORD]...
 
+After --time, what was found until then is printed: more steps than are needed.
 WORDs are the rest of the kernel's command line.  The exit status is 0 when there was a failure and
 it was reduced, 1 when the test passes, 2 when it cannot be run.
 """
@@ -17,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import qhosted
@@ -38,6 +41,10 @@ class Walk:
                      *words]
         self.size = args.steps // 8 + 1
         self.runs = 0
+        self.end = time.monotonic() + args.time
+
+    def is_late(self):
+        return time.monotonic() >= self.end
 
     def run(self, steps):
         """(what failed, "" if nothing did; the log), of a run with these steps."""
@@ -67,7 +74,7 @@ def name_failure(log):
 def reduced(walk, steps, failure):
     """A part of @steps of which no run can be left out."""
     def fails(chosen):
-        return walk.run(chosen)[0] == failure
+        return not walk.is_late() and walk.run(chosen)[0] == failure
 
     low, high = 0, len(steps)       # the walk ends at its first failure: which step is that?
     while low < high:
@@ -80,6 +87,8 @@ def reduced(walk, steps, failure):
         before = len(steps)
         for end in range(len(steps), 0, -run):
             fewer = steps[:max(end - run, 0)] + steps[end:]
+            if walk.is_late():
+                return steps
             if fails(fewer):
                 steps = fewer
         if run == 1 and len(steps) == before:
@@ -93,6 +102,7 @@ def main():
     parser.add_argument("--mem", default="64M")
     parser.add_argument("--seed")
     parser.add_argument("--steps", type=int, default=100000)
+    parser.add_argument("--time", type=float, default=float("inf"))
     parser.add_argument("test")
     parser.add_argument("words", nargs="*")
     args = parser.parse_args()
@@ -108,10 +118,13 @@ def main():
             print(f"reduce: {args.test} passes")
             return 1
         steps = reduced(walk, steps, failure)
+        late = walk.is_late()
         log = walk.run(steps)[1]
         print(f"/* {args.test}, seed {args.seed or 'of the kernel'}: {len(steps)} of {args.steps} "
               f"steps, after {walk.runs} runs")
         print(f" * {failure}")
+        if late:
+            print(" * the time was over: not all of these steps are needed")
         if not failure.startswith("#"):     # then the walk went on, and gave back what it had
             print(" * the run broke off here: what the last lines took is still to be given back")
         print(f" * steps {' '.join(map(str, steps))} */")

@@ -89,10 +89,13 @@ def test_a_glob_that_names_no_target_is_an_error(program, monkeypatch, capsys, t
 
 
 class Walk:
-    """Fails when all of @needed are among its steps; @other: a failure of another kind."""
+    """Fails with all of @needed among its steps; @other: a failure of another kind; @time: runs."""
 
-    def __init__(self, needed, other=()):
-        self.needed, self.other, self.runs = set(needed), set(other), 0
+    def __init__(self, needed, other=(), time=1000):
+        self.needed, self.other, self.runs, self.time = set(needed), set(other), 0, time
+
+    def is_late(self):
+        return self.runs >= self.time
 
     def run(self, steps):
         self.runs += 1
@@ -107,6 +110,13 @@ def test_the_least_list_of_steps_is_found(needed):
     walk = Walk(needed)
     assert reduce.reduced(walk, list(range(1000)), "failure") == list(needed)
     assert walk.runs < 500
+
+
+@pytest.mark.parametrize("time", [0, 5, 12, 20])
+def test_when_the_time_is_over_what_is_left_still_fails(time):
+    walk = Walk([17, 900], time=time)
+    steps = reduce.reduced(walk, list(range(100000)), "failure")
+    assert {17, 900} <= set(steps) and walk.runs <= time
 
 
 def test_a_failure_of_another_kind_is_not_reduced_to():
